@@ -31,7 +31,8 @@ export function schemaError(source: string, document: unknown, error: z.ZodError
   const unknownKeys = issue?.code === 'unrecognized_keys' ? issue.keys : [];
   const field = [...path, ...unknownKeys.slice(0, 1)].map(String).join('.') || '(top level)';
   const value = path.reduce<unknown>(
-    (at, key) => (at !== null && typeof at === 'object' ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    (at, key) =>
+      at !== null && typeof at === 'object' ? (at as Record<PropertyKey, unknown>)[key] : undefined,
     document,
   );
   const found = unknownKeys.length > 0 ? '' : ` is ${JSON.stringify(value) ?? 'missing'}`;

@@ -20,7 +20,15 @@ export const epochSchema = z.strictObject({
 export type Epoch = z.infer<typeof epochSchema>;
 
 /** The diagnostics documents that telemetry reads from every node, by the last part of their path. */
-export const DOCUMENT_NAMES = ['gossip', 'ack', 'connectivity', 'dm', 'transport', 'runtime', 'health'] as const;
+export const DOCUMENT_NAMES = [
+  'gossip',
+  'ack',
+  'connectivity',
+  'dm',
+  'transport',
+  'runtime',
+  'health',
+] as const;
 export const documentNameSchema = z.enum(DOCUMENT_NAMES);
 export type DocumentName = z.infer<typeof documentNameSchema>;
 
@@ -38,7 +46,9 @@ const runStarted = z.strictObject({
   run_id: z.string(),
   version: z.string().describe('meshproof version'),
   command: z.array(z.string()),
-  environment: z.record(z.string(), z.union([z.string(), z.number()])).describe('platform, runtime, CPU count…'),
+  environment: z
+    .record(z.string(), z.union([z.string(), z.number()]))
+    .describe('platform, runtime, CPU count…'),
 });
 
 const planSealed = z.strictObject({
@@ -136,7 +146,11 @@ const pairOutcome = z.strictObject({
   acked: z.boolean().describe('the receipt says the destination node admitted it'),
   received: z.boolean().describe('the destination runner reported it with the right payload hash'),
   duplicates: z.int().min(0).describe('reports of it beyond the first'),
-  attempts: z.int().min(0).nullable().describe('tries that the source needed in all; null when it never reported'),
+  attempts: z
+    .int()
+    .min(0)
+    .nullable()
+    .describe('tries that the source needed in all; null when it never reported'),
   path: z.string().nullable().describe('as named by the receipt'),
   latency_ms: z.number().nullable().describe('send call to receipt, at the source'),
   payload_sha256: hex64.describe('of what was to be sent'),
@@ -194,6 +208,19 @@ const restartDeclared = z.strictObject({
   node: nodeName,
 });
 
+/** How long a node that was restarted on purpose took to serve again. */
+const nodeRecovered = z.strictObject({
+  type: z.literal('node_recovered'),
+  window: windowIndex,
+  scenario: z.string(),
+  node: nodeName,
+  after_ms: z
+    .number()
+    .min(0)
+    .nullable()
+    .describe('from its own restart command to healthy; null when it never was'),
+});
+
 const fault = z.strictObject({
   type: z.literal('harness_fault'),
   code: z.string(),
@@ -217,7 +244,10 @@ export const findingSchema = z.strictObject({
   verdict: verdictWordSchema,
   value: observationSchema(z.union([z.number(), z.literal('infinity')])),
   limit: z.strictObject({ max: z.number().optional(), min: z.number().optional() }),
-  margin: z.number().nullable().describe('distance to the limit in the unit of the metric, negative when broken'),
+  margin: z
+    .number()
+    .nullable()
+    .describe('distance to the limit in the unit of the metric, negative when broken'),
   reason: z.string(),
 });
 export type Finding = z.infer<typeof findingSchema>;
@@ -230,7 +260,9 @@ export const verdictSchema = z.strictObject({
   windows: z.array(
     z.strictObject({ window: windowIndex, verdict: verdictWordSchema, reasons: z.array(z.string()) }),
   ),
-  reasons: z.array(z.string()).describe('why the overall verdict is not GO; for INCONCLUSIVE, what would decide it'),
+  reasons: z
+    .array(z.string())
+    .describe('why the overall verdict is not GO; for INCONCLUSIVE, what would decide it'),
   findings: z.array(findingSchema),
 });
 export type Verdict = z.infer<typeof verdictSchema>;
@@ -258,6 +290,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   subscriberReport,
   processExited,
   restartDeclared,
+  nodeRecovered,
   fault,
   interrupted,
   judged,

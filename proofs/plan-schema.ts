@@ -21,7 +21,11 @@ export const planSchema = z.strictObject({
   pairs: z.array(z.tuple([z.string(), z.string()])).describe('every directed pair [from, to] of Phase A'),
   expect_path: z.string().describe('path that every receipt of Phase A must name'),
   scenarios: z.array(
-    z.strictObject({ name: z.string(), options: z.record(z.string(), z.json()), destructive: z.string().nullable() }),
+    z.strictObject({
+      name: z.string(),
+      options: z.record(z.string(), z.json()),
+      destructive: z.string().nullable(),
+    }),
   ),
   windows: z.strictObject({
     count: z.int().min(1),

@@ -74,6 +74,9 @@ export interface TransportStats {
   readonly malformedFramesTotal: number;
 }
 
+/** Steps of a request at its sender: the stream is open, QUIC has taken all bytes, the sending side is finished. */
+export type RequestStep = 'opened' | 'written' | 'finished';
+
 /**
  * What the rooms above may ask of the transport. Every wait takes a signal. `send` resolves when QUIC has taken the
  * whole frame (flow control and congestion included), so a stalled peer shows as a pending send; it rejects with
@@ -87,13 +90,21 @@ export interface Transport {
   /** Connects to `address`; refuses with a named reason when someone other than `expected` answers. */
   dial(address: SocketAddress, options: { expected?: PeerId; signal: AbortSignal }): Promise<PeerLink>;
   send(peerId: PeerId, trafficClass: TrafficClass, frame: Uint8Array, signal: AbortSignal): Promise<void>;
-  /** One request and its reply on a fresh bidirectional stream. */
-  request(peerId: PeerId, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** One request and its reply on a fresh bidirectional stream; `onStep` is called as each step is done. */
+  request(
+    peerId: PeerId,
+    body: Uint8Array,
+    signal: AbortSignal,
+    onStep?: (step: RequestStep) => void,
+  ): Promise<Uint8Array>;
   /**
    * Takes whole frames of a class, in order per peer. While a returned promise is pending that stream is not read
    * further, and QUIC pushes back at the sender.
    */
-  onFrame(trafficClass: TrafficClass, handler: (link: PeerLink, frame: Uint8Array) => void | Promise<void>): void;
+  onFrame(
+    trafficClass: TrafficClass,
+    handler: (link: PeerLink, frame: Uint8Array) => void | Promise<void>,
+  ): void;
   /** Takes whole requests; what the promise gives is the reply. A rejection resets the stream. */
   onRequest(handler: (link: PeerLink, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>): void;
   /** Calls back for every lifecycle event; gives a function that stops it. */

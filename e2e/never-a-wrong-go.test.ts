@@ -1,0 +1,115 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../kit/deadline.ts';
+import { isAlive, MeshproofProcess } from './meshproof-process.ts';
+
+const SHORT = ['--local', '3', '--settle-secs', '4', '--telemetry-secs', '2', '--gate', 'broad-launch'];
+/** A burst long enough for a test to do harm while it goes on. */
+const LONG_BURST = [
+  ...SHORT,
+  '--scenarios',
+  'fanout_burst',
+  '--burst-messages',
+  '300',
+  '--burst-delay-ms',
+  '20',
+];
+
+const strays: number[] = [];
+afterEach(() => {
+  for (const pid of strays.splice(0)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+});
+
+async function startAndWaitForBurst(): Promise<MeshproofProcess> {
+  const run = await MeshproofProcess.start('run', ...LONG_BURST);
+  await run.event('scenario_started');
+  return run;
+}
+
+describe('a run in which something was harmed is never a GO', () => {
+  it('ends NO-GO naming the node whose process was killed mid-window', async () => {
+    await using run = await startAndWaitForBurst();
+    process.kill(await run.pidOf('node2', 'node'), 'SIGKILL');
+    expect(await run.exit(), run.told()).toBe(1);
+    const judged = await run.event('judged');
+    expect(judged.verdict).toBe('NO-GO');
+    expect(judged.reasons.join('\n')).toMatch(/node2/);
+  });
+
+  it('does not pass a node that was stopped mid-window', async () => {
+    await using run = await startAndWaitForBurst();
+    process.kill(await run.pidOf('node3', 'node'), 'SIGSTOP');
+    expect([1, 2], run.told()).toContain(await run.exit());
+    const judged = await run.event('judged');
+    expect(judged.reasons.join('\n')).toMatch(/node3/);
+  });
+
+  it('ends NO-GO naming the runner that was killed', async () => {
+    await using run = await startAndWaitForBurst();
+    process.kill(await run.pidOf('node2', 'runner'), 'SIGKILL');
+    expect(await run.exit(), run.told()).toBe(1);
+    const judged = await run.event('judged');
+    expect(judged.reasons.join('\n')).toMatch(/runner.*node2|node2.*runner/);
+  });
+
+  it('ends NO-GO naming both ends of the pairs that a dead runner could not serve', async () => {
+    await using run = await MeshproofProcess.start(
+      'soak',
+      ...SHORT,
+      '--scenarios',
+      'baseline',
+      '--duration-hours',
+      '0.004',
+      '--interval-mins',
+      '0.12',
+    );
+    await run.event('window_judged');
+    process.kill(await run.pidOf('node2', 'runner'), 'SIGKILL');
+    expect(await run.exit(), run.told()).toBe(1);
+    const judged = await run.event('judged');
+    expect(judged.reasons.join('\n')).toMatch(/node2 ?(→|->) ?node3/);
+    expect(judged.reasons.join('\n')).toMatch(/node1 ?(→|->) ?node2/);
+  });
+
+  it('does not pass a node that was restarted between two samples', async () => {
+    await using run = await startAndWaitForBurst();
+    const pid = await run.pidOf('node3', 'node');
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').filter((part) => part !== '');
+    process.kill(pid, 'SIGTERM');
+    await until('the node to stop', () => (isAlive(pid) ? undefined : true), { budgetMs: 8_000 });
+    const again = spawn(args[0] ?? process.execPath, args.slice(1), { stdio: 'ignore' });
+    if (again.pid !== undefined) strays.push(again.pid);
+    expect([1, 2], run.told()).toContain(await run.exit());
+    const judged = await run.event('judged');
+    expect(judged.reasons.join('\n')).toMatch(/node3/);
+  });
+
+  it('is INCONCLUSIVE and exits 4 when interrupted after window 1 of 3', async () => {
+    await using run = await MeshproofProcess.start(
+      'soak',
+      ...SHORT,
+      '--scenarios',
+      'baseline',
+      '--duration-hours',
+      '0.01',
+      '--interval-mins',
+      '0.2',
+    );
+    await run.event('window_judged');
+    run.child.kill('SIGINT');
+    expect(await run.exit(), run.told()).toBe(4);
+    const judged = await run.event('judged');
+    expect(judged.verdict).toBe('INCONCLUSIVE');
+    expect(judged.reasons.join('\n')).toMatch(/window 2/);
+
+    const recheck = await promisify(execFile)(process.execPath, [
+      'bin/meshproof.mjs',
+      'gate',
+      'check',
+      run.proofDir,
+    ]).catch((error: { code: number }) => error);
+    expect(recheck).toMatchObject({ code: 2 });
+  });
+});

@@ -1,0 +1,142 @@
+import type {
+  BurstDelivery,
+  DocumentName,
+  EvidenceRecord,
+  PairOutcome,
+  RecordOf,
+  RecordType,
+  SampleRecord,
+  StoredDocument,
+} from '../proofs/evidence.ts';
+import { isSeen, missing, type Observation } from '../proofs/observation.ts';
+import type { Plan } from '../proofs/plan-schema.ts';
+import { findRestarts, type Restart } from './restarts.ts';
+
+/** What the judge sees: the sealed plan, the records in journal order, and the raw documents by file name. */
+export interface Evidence {
+  readonly plan: Plan;
+  readonly records: readonly EvidenceRecord[];
+  /** The parsed documents of the proof; one that is gone, changed or unparsable is missing. */
+  readonly documents: ReadonlyMap<string, Observation<unknown>>;
+  /** Whether the journal ends in the middle of a record. */
+  readonly torn: boolean;
+}
+
+export type Phase = 'pre' | 'post';
+
+/** The evidence, ordered once so that every metric finds its records by place. */
+export interface EvidenceIndex {
+  readonly evidence: Evidence;
+  readonly nodes: readonly string[];
+  readonly windows: readonly number[];
+  readonly scenarios: readonly string[];
+  of<T extends RecordType>(type: T): readonly RecordOf<T>[];
+  /** The sample that opens (`pre`: the earliest) or closes (`post`: the latest) a scenario on a node. */
+  sample(node: string, window: number, scenario: string | null, phase: Phase): SampleRecord | undefined;
+  /** Opening and closing samples of a node, in time order. */
+  boundaries(node: string): readonly SampleRecord[];
+  restarts(node: string): readonly Restart[];
+  outcomes(window: number, scenario: string, from: string, to: string): readonly PairOutcome[];
+  bursts(window: number, scenario: string): readonly BurstDelivery[];
+}
+
+const key = (...parts: readonly (string | number | null)[]) => JSON.stringify(parts);
+
+/** Orders the evidence. Pure, and linear in the number of records but for the sorting of samples. */
+export function indexEvidence(evidence: Evidence): EvidenceIndex {
+  const { plan, records } = evidence;
+  const byType = Map.groupBy(records, (record) => record.type);
+  const of = <T extends RecordType>(type: T): readonly RecordOf<T>[] =>
+    (byType.get(type) ?? []).filter((record): record is RecordOf<T> => record.type === type);
+  const nodes = [...new Set(plan.roster.map((member) => member.name))];
+  const scenarios = [...new Set(plan.scenarios.map((scenario) => scenario.name))];
+  const windows = Array.from({ length: plan.windows.count }, (_, at) => at + 1);
+
+  const samples = of('sample').toSorted((a, b) => a.at_mono_ms - b.at_mono_ms || a.at_wall_ms - b.at_wall_ms);
+  const byNode = Map.groupBy(samples, (sample) => sample.node);
+  const byPlace = Map.groupBy(samples, (s) => key(s.node, s.window, s.scenario, s.phase));
+  const boundariesByNode = new Map(
+    [...byNode].map(([node, all]) => [node, all.filter((sample) => sample.phase !== 'schedule')]),
+  );
+  const outcomes = Map.groupBy(of('pair_outcome'), (o) => key(o.window, o.scenario, o.from, o.to));
+  const bursts = Map.groupBy(of('burst_delivery'), (burst) => key(burst.window, burst.scenario));
+  const identified = Map.groupBy(of('node_identified'), (record) => record.node);
+  const declared = Map.groupBy(of('restart_declared'), (record) => record.node);
+  const restarts = new Map(
+    nodes.map((node) => {
+      const firstBootId = identified.get(node)?.[0]?.boot_id ?? null;
+      const declarations = declared.get(node) ?? [];
+      return [node, findRestarts(node, byNode.get(node) ?? [], firstBootId, declarations, scenarios)];
+    }),
+  );
+
+  return {
+    evidence,
+    nodes,
+    windows,
+    scenarios,
+    of,
+    sample: (node, window, scenario, phase) =>
+      byPlace.get(key(node, window, scenario, phase))?.at(phase === 'pre' ? 0 : -1),
+    boundaries: (node) => boundariesByNode.get(node) ?? [],
+    restarts: (node) => restarts.get(node) ?? [],
+    outcomes: (window, scenario, from, to) => outcomes.get(key(window, scenario, from, to)) ?? [],
+    bursts: (window, scenario) => bursts.get(key(window, scenario)) ?? [],
+  };
+}
+
+/** "b: gossip of window 2 baseline post", for reasons. */
+export function placeText(
+  node: string,
+  name: string,
+  window: number | null,
+  scenario: string | null,
+  phase: string,
+): string {
+  const where = [window === null ? 'no window' : `window ${window}`, scenario, phase]
+    .filter(Boolean)
+    .join(' ');
+  return `${node}: ${name} of ${where}`;
+}
+
+/** A document of a sample together with the file entry that carries its epoch. */
+export interface OpenDocument {
+  readonly stored: StoredDocument;
+  readonly content: unknown;
+}
+
+/** The document `name` of `sample`: missing when the sample, the observation, or the file behind it is. */
+export function openDocument(
+  index: EvidenceIndex,
+  sample: SampleRecord,
+  name: DocumentName,
+): Observation<OpenDocument> {
+  const at = placeText(sample.node, name, sample.window, sample.scenario, sample.phase);
+  const decide = `a readable ${name} document of ${sample.node} would decide it`;
+  const observed = sample.documents[name];
+  if (observed === undefined) return missing('absent', `${at} was not recorded; ${decide}`);
+  if (!isSeen(observed)) return missing(observed.missing, `${at}: ${observed.why}; ${decide}`);
+  const file = index.evidence.documents.get(observed.seen.file);
+  if (file === undefined) {
+    return missing('unreadable', `${at}: ${observed.seen.file} is not in the proof; ${decide}`);
+  }
+  if (!isSeen(file)) return missing(file.missing, `${at}: ${observed.seen.file}: ${file.why}; ${decide}`);
+  if (typeof file.seen !== 'object' || file.seen === null) {
+    return missing('unreadable', `${at}: ${observed.seen.file} is not a JSON object; ${decide}`);
+  }
+  return { seen: { stored: observed.seen, content: file.seen } };
+}
+
+/** The closing (or opening) sample, or why there is none. */
+export function sampleOrWhy(
+  index: EvidenceIndex,
+  node: string,
+  window: number,
+  scenario: string | null,
+  phase: Phase,
+): Observation<SampleRecord> {
+  const sample = index.sample(node, window, scenario, phase);
+  if (sample !== undefined) return { seen: sample };
+  const at = placeText(node, 'diagnostics', window, scenario, phase);
+  return missing('absent', `${at} were never sampled; a ${phase} sample of ${node} would decide it`);
+}

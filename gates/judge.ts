@@ -1,0 +1,24 @@
+import type { Verdict } from '../proofs/evidence.ts';
+import { combine } from './combine.ts';
+import { type Evidence, indexEvidence } from './evidence-index.ts';
+import type { Gate } from './gate-schema.ts';
+import { judgeObjective } from './objectives.ts';
+import { judgeCompletion } from './plan-completion.ts';
+
+/**
+ * Judges evidence by a gate. Pure: the same evidence and gate give the same verdict for ever, whoever asks. Every
+ * planned window, node and pair ends in a finding; what was not seen is INCONCLUSIVE at best.
+ */
+export function judge(evidence: Evidence, gate: Gate): Verdict {
+  const index = indexEvidence(evidence);
+  const findings = [
+    ...judgeCompletion(index, gate),
+    ...gate.objectives.flatMap((objective) => judgeObjective(index, objective)),
+  ];
+  return {
+    gate: gate.name,
+    gate_sha256: gate.sha256,
+    ...combine(findings, index.windows),
+    findings,
+  };
+}

@@ -1,0 +1,91 @@
+import type { Finding } from '../proofs/evidence.ts';
+import { isSeen, missing, type Observation, seen } from '../proofs/observation.ts';
+import { amountText, compared, listed, pool, type Value } from './amounts.ts';
+import type { EvidenceIndex } from './evidence-index.ts';
+import type { Limit, Objective } from './gate-schema.ts';
+import type { Cell } from './metric.ts';
+import { metricNamed } from './metric-registry.ts';
+import { missingDocuments } from './required-documents.ts';
+
+/** Distance to the nearer limit, negative when broken; null when infinity leaves no distance. */
+function marginOf(value: Value, { max, min }: Limit): number | null {
+  if (value === 'infinity') return null;
+  const distances = [
+    ...(max === undefined ? [] : [max - value]),
+    ...(min === undefined ? [] : [value - min]),
+  ];
+  return Math.min(...distances);
+}
+
+function isWithin(value: Value, { max, min }: Limit): boolean {
+  if (value === 'infinity') return max === undefined;
+  return (max === undefined || value <= max) && (min === undefined || value >= min);
+}
+
+function maximumOf({ max }: Limit): Limit {
+  return max === undefined ? {} : { max };
+}
+
+function limitText({ max, min }: Limit): string {
+  const parts = [
+    ...(min === undefined ? [] : [`at least ${min}`]),
+    ...(max === undefined ? [] : [`at most ${max}`]),
+  ];
+  return parts.join(' and ');
+}
+
+function figureText(value: Value, amount: string): string {
+  const rounded = value === 'infinity' ? value : String(Number(value.toPrecision(6)));
+  return rounded === amount ? rounded : `${rounded} (${amount})`;
+}
+
+/** Judges one cell. What is missing decides against a GO, unless what was seen alone already breaks the limit. */
+function judgeCell(
+  index: EvidenceIndex,
+  objective: Objective,
+  scenarios: readonly string[],
+  cell: Cell,
+): Finding {
+  const { limit } = objective;
+  const { subject, window, scenario } = cell;
+  const pooled = pool(cell.readings);
+  const gaps = [
+    ...new Set([...pooled.missing, ...missingDocuments(index, cell, scenarios, objective.documents)]),
+  ];
+  const figure: Observation<Value> =
+    pooled.seen === null ? missing('absent', 'nothing was read') : compared(pooled.seen);
+  const at = { objective: objective.name, scope: objective.scope, subject, window, scenario, limit };
+  const notes = cell.readings.map((one) => one.note).filter((note) => note !== null);
+
+  // Events only add up and the worst only gets worse, so what was seen may already be past a maximum.
+  const onlyGrows = pooled.seen?.kind === 'count' || pooled.seen?.kind === 'worst';
+  const bound = onlyGrows && pooled.missing.length > 0 ? maximumOf(limit) : limit;
+  const isCertain = onlyGrows || pooled.missing.length === 0;
+  if (isSeen(figure) && pooled.seen !== null && isCertain && !isWithin(figure.seen, bound)) {
+    const measured = `${figureText(figure.seen, amountText(pooled.seen))}, limit ${limitText(limit)}`;
+    const reason = notes.length > 0 ? `${listed(notes)}; ${measured}` : `${subject}: ${measured}`;
+    const margin = marginOf(figure.seen, limit);
+    return { ...at, verdict: 'NO-GO', value: figure, margin, reason };
+  }
+  if (!isSeen(figure) || gaps.length > 0) {
+    const why = gaps.length > 0 ? listed(gaps) : isSeen(figure) ? '' : `${subject}: ${figure.why}`;
+    const kind = gaps.length === 0 && !isSeen(figure) ? figure.missing : kindOf(gaps[0]);
+    return { ...at, verdict: 'INCONCLUSIVE', value: missing(kind, why), margin: null, reason: why };
+  }
+  const amount = pooled.seen === null ? '' : amountText(pooled.seen);
+  const measured = `${subject}: ${figureText(figure.seen, amount)}, limit ${limitText(limit)}`;
+  const reason = notes.length > 0 ? `${measured}; ${listed(notes)}` : measured;
+  return { ...at, verdict: 'GO', value: seen(figure.seen), margin: marginOf(figure.seen, limit), reason };
+}
+
+function kindOf(gap: string | undefined): 'absent' | 'unreadable' | 'stale' {
+  return (['stale', 'unreadable'] as const).find((kind) => gap?.startsWith(`${kind}: `)) ?? 'absent';
+}
+
+/** Every finding of one objective: one per node, pair, window… of the sealed plan that its scope covers. */
+export function judgeObjective(index: EvidenceIndex, objective: Objective): readonly Finding[] {
+  const scenarios = index.scenarios.filter((name) => objective.scenarios?.includes(name) ?? true);
+  if (scenarios.length === 0) return [];
+  const cells = metricNamed(objective.metric).cells(index, { scope: objective.scope, scenarios });
+  return cells.map((cell) => judgeCell(index, objective, scenarios, cell));
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../kit/errors.ts';
+import { parseGate, scenariosNamedBy } from './parse-gate.ts';
+import { shippedGate } from './planted-defects.ts';
+
+const HEAD = 'name = "mine"\ndescription = "d"\n';
+const FIELDS = {
+  name: '"no drops"',
+  metric: '"gossip.recv_pump.pubsub.dropped_full"',
+  scope: '"node"',
+  limit: '{ max = 0 }',
+  why: '"because"',
+};
+
+function gateText(changes: Partial<Record<string, string>>): string {
+  const fields = Object.entries({ ...FIELDS, ...changes }).filter(([, value]) => value !== '');
+  return `${HEAD}[[objective]]\n${fields.map(([key, value]) => `${key} = ${value}`).join('\n')}\n`;
+}
+
+function refusal(text: string): UsageError {
+  try {
+    parseGate(text, 'mine.toml');
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('the gate was accepted');
+}
+
+describe('a gate definition', () => {
+  test('keeps the digest of its text, and its documents include those of the metric', () => {
+    const gate = parseGate(gateText({ requires: '["ack"]' }), 'mine.toml');
+    expect(gate.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(gate.objectives[0]).toMatchObject({ documents: ['gossip', 'ack'], scenarios: null });
+  });
+
+  test.each<readonly [string, Partial<Record<string, string>>, RegExp]>([
+    [
+      'unknown figure',
+      { metric: '"gossip.recv_pump.pubsub.droped_full"' },
+      /metric "gossip.*droped_full" is not a figure/,
+    ],
+    [
+      'unknown document',
+      { metric: '"gosip.stats.publish_total"' },
+      /metric.*"gosip" is not a diagnostics document/,
+    ],
+    [
+      'unknown derived metric',
+      { metric: '"pairs.lost"' },
+      /metric "pairs.lost" is not.*pairs.delivered_ratio/,
+    ],
+    ['unknown scope', { scope: '"planet"' }, /scope is "planet"/],
+    [
+      'scope that the metric has not',
+      { scope: '"pair"' },
+      /scope "pair" does not fit.*node, fleet, window, soak/,
+    ],
+    ['measure that the metric has not', { measure: '"last"' }, /measure "last" does not fit.*expected delta/],
+    ['empty limit', { limit: '{}' }, /limit is \{\}: needs max or min/],
+    ['limit that nothing can meet', { limit: '{ max = 1, min = 2 }' }, /limit.*min is above max/],
+    ['limit of text', { limit: '{ max = "0" }' }, /limit\.max is "0"/],
+    ['limit not finite', { limit: '{ max = inf }' }, /limit\.max/],
+    ['limit of another name', { limit: '{ most = 0 }' }, /limit\.most: is not a known key/],
+    ['unknown field', { comparison: '"<"' }, /comparison: is not a known key/],
+    [
+      'unknown document to require',
+      { requires: '["gossip", "diagnostics_gossip"]' },
+      /requires\.1 is "diagnostics_gossip"/,
+    ],
+    ['no reason why', { why: '' }, /why is missing/],
+    ['pairs without scenarios', { metric: '"pairs.duplicates"', scope: '"fleet"' }, /scenarios is missing/],
+  ])('is refused with file, objective and field: %s', (_, changes, message) => {
+    const error = refusal(gateText(changes));
+    expect(error.code).toBe('GATE_OBJECTIVE');
+    expect(error.message).toMatch(/^mine\.toml: objective "no drops": /);
+    expect(error.message).toMatch(message);
+    expect(error.details).toMatchObject({ file: 'mine.toml', objective: 'no drops' });
+  });
+
+  test('is refused without objectives, with a name used twice, and when it is not TOML', () => {
+    expect(refusal(HEAD).message).toMatch(/mine\.toml: objective/);
+    const twice = gateText({}) + gateText({}).slice(HEAD.length);
+    expect(refusal(twice).message).toMatch(/objective "no drops": name is used twice/);
+    expect(refusal('name = [').code).toBe('TOML_SYNTAX');
+    expect(refusal(gateText({ name: '' })).message).toMatch(/objective "number 1": name is missing/);
+  });
+
+  test('is parsed or refused with a UsageError, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(...Object.keys(FIELDS)), (text, field) => {
+        expect(refusal(gateText({ [field]: `[${JSON.stringify(text)}]` }))).toBeInstanceOf(UsageError);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('tells which scenarios it names', () => {
+    expect(scenariosNamedBy(shippedGate('broad-launch'))).toEqual([
+      'baseline',
+      'fanout_burst',
+      'restart_storm',
+    ]);
+  });
+});

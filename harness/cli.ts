@@ -1,0 +1,50 @@
+import yargs from 'yargs';
+import { causesOf, codeOf, messageOf, UsageError } from '../kit/errors.ts';
+import { gateCommand } from './commands/gate.ts';
+import { proofCommand } from './commands/proof.ts';
+import { runCommand } from './commands/run.ts';
+import { soakCommand } from './commands/soak.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './run/exit-code.ts';
+import { VERSION } from './run/version.ts';
+
+const EPILOGUE = `Exit codes: 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 stopped by a stop condition, 4 interrupted,
+5 harness or transport fault, 6 dirty, 64 usage, 70 internal.`;
+
+/** Parses `args`, carries the command out, and sets the exit code of the process. */
+export async function main(args: readonly string[]): Promise<void> {
+  let exitCode: ExitCode = EXIT.go;
+  const exit = (code: ExitCode) => {
+    exitCode = code;
+  };
+  const cli = yargs([...args])
+    .scriptName('meshproof')
+    .usage('$0 <command>\n\nIs this mesh ready to launch? Runs it, watches it, and leaves proof.')
+    .command(runCommand(exit))
+    .command(soakCommand(exit))
+    .command(gateCommand(exit))
+    .command(proofCommand(exit))
+    .option('debug', { type: 'boolean', default: false, describe: 'print the chain of causes of an error' })
+    .demandCommand(1, 'say what to do; --help lists the commands')
+    .strict()
+    .parserConfiguration({ 'duplicate-arguments-array': false, 'strip-dashed': false })
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .epilogue(EPILOGUE)
+    .version(VERSION)
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError('BAD_USAGE', message);
+    });
+  try {
+    await cli.parseAsync();
+  } catch (error) {
+    exitCode = exitCodeOfError(error);
+    process.stderr.write(`meshproof: ${messageOf(error)} [${codeOf(error)}]\n`);
+    if (args.includes('--debug')) {
+      for (const line of causesOf(error).slice(1)) process.stderr.write(`  because ${line}\n`);
+      if (error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
+    } else if (exitCode === EXIT.internal) {
+      process.stderr.write('this is a defect of meshproof; --debug shows where\n');
+    }
+  }
+  process.exitCode = exitCode;
+}

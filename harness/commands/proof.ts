@@ -1,0 +1,30 @@
+import type { CommandModule } from 'yargs';
+import { renderTerminal } from '../../proofs/reports/terminal.ts';
+import { judgeProof } from '../run/judge-proof.ts';
+import type { Exit } from './exit.ts';
+import { terminalStyle } from './terminal-style.ts';
+
+/** `meshproof proof`: look at evidence. */
+export function proofCommand(exit: Exit): CommandModule {
+  return {
+    command: 'proof <command>',
+    describe: 'look at the evidence of a run',
+    builder: (yargs) =>
+      yargs
+        .command({
+          command: 'show <dir>',
+          describe: 'print the proof in <dir> as the reports tell it',
+          builder: (sub) =>
+            sub
+              .positional('dir', { type: 'string', demandOption: true, describe: 'proof directory' })
+              .example('$0 proof show proofs/runs/20261121T120000Z-1a2b3c', 'verdict, windows, pairs, nodes'),
+          handler: async ({ dir }) => {
+            const { proof, verdict } = await judgeProof(dir);
+            process.stdout.write(renderTerminal(proof, verdict, terminalStyle()));
+            exit(0);
+          },
+        })
+        .demandCommand(1, 'proof: say what to do: show'),
+    handler: () => {},
+  };
+}

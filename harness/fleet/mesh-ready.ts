@@ -1,0 +1,79 @@
+import { type Clock, realClock } from '../../kit/clock.ts';
+import { Deadline } from '../../kit/deadline.ts';
+import { FaultError, messageOf } from '../../kit/errors.ts';
+import { isSeen } from '../../proofs/observation.ts';
+import type { MeshHost } from './mesh-host.ts';
+
+const POLL_MS = 100;
+
+/** What one look at a host found; `problem` is null when it is ready. */
+interface HostState {
+  readonly host: MeshHost;
+  readonly machineId: string | null;
+  readonly peers: ReadonlySet<string>;
+  readonly problem: string | null;
+}
+
+/** The whole mesh stands. */
+export interface ReadyMesh {
+  readonly afterMs: number;
+  readonly liveLinks: number;
+}
+
+/**
+ * Waits for the real mesh: every node healthy, its UDP port bound by its own process, and a live connection to each
+ * of the others.
+ * @throws FaultError `MESH_NOT_READY`, naming who lacks whom
+ */
+export async function waitForMesh(
+  hosts: readonly MeshHost[],
+  { budgetMs, signal, clock = realClock }: { budgetMs: number; signal: AbortSignal; clock?: Clock },
+): Promise<ReadyMesh> {
+  const startedMs = clock.nowMs();
+  const deadline = Deadline.in(budgetMs, clock);
+  for (;;) {
+    const states = await Promise.all(hosts.map((host) => look(host, signal)));
+    const lacks = states.map((state) => ({ node: state.host.name, why: lackOf(state, states) }));
+    const open = lacks.filter(({ why }) => why !== null);
+    if (open.length === 0) {
+      const liveLinks = states.reduce((links, { peers }) => links + peers.size, 0);
+      return { afterMs: clock.nowMs() - startedMs, liveLinks };
+    }
+    if (deadline.hasPassed()) {
+      const text = open.map(({ node, why }) => `${node} ${why}`).join('; ');
+      throw new FaultError('MESH_NOT_READY', `no full mesh within ${budgetMs} ms: ${text}`, {
+        details: { budget_ms: budgetMs, lacks: Object.fromEntries(open.map(({ node, why }) => [node, why])) },
+      });
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+}
+
+async function look(host: MeshHost, signal: AbortSignal): Promise<HostState> {
+  try {
+    const [health, agent, peers, bound] = await Promise.all([
+      host.node.health({ signal }),
+      host.node.agent({ signal }),
+      host.node.peers({ signal }),
+      host.udpPortBound(),
+    ]);
+    const problem =
+      health.status !== 'healthy'
+        ? `is ${health.status}: ${health.degraded_reason ?? 'no reason given'}`
+        : isSeen(bound) && !bound.seen
+          ? `has not bound UDP ${host.udpAddress}`
+          : null;
+    return { host, machineId: agent.machine_id, peers: new Set(peers.peers.map(({ id }) => id)), problem };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { host, machineId: null, peers: new Set(), problem: `does not answer: ${messageOf(error)}` };
+  }
+}
+
+function lackOf(state: HostState, all: readonly HostState[]): string | null {
+  if (state.problem !== null) return state.problem;
+  const without = all
+    .filter((other) => other !== state && (other.machineId === null || !state.peers.has(other.machineId)))
+    .map((other) => other.host.name);
+  return without.length === 0 ? null : `has no live connection to ${without.join(', ')}`;
+}

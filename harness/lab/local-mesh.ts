@@ -1,0 +1,194 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'smol-toml';
+import { NodeClient } from '../../node/client.ts';
+import type { NodeBundle } from '../deploy/bundle.ts';
+import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
+import { MeshChild } from './child-process.ts';
+import { freeUdpPorts } from './free-ports.ts';
+import { holdsUdpPort } from './udp-owner.ts';
+
+const HOST = '127.0.0.1';
+const LISTENING_BUDGET_MS = 30_000; // twelve processes on two busy cores
+
+export interface LocalMeshOptions {
+  readonly names: readonly string[];
+  readonly anchor: string;
+  readonly bundle: NodeBundle;
+  readonly networkId: string;
+  /** Public keys (base64) whose signed commands the runners obey. */
+  readonly operatorKeys: readonly string[];
+  /** First UDP port, the nodes taking one each from there; without it, any free ports. */
+  readonly basePort: number | undefined;
+  readonly onProcessStart?: (node: string, role: 'node' | 'runner', pid: number) => void;
+}
+
+interface Member {
+  readonly name: string;
+  readonly home: string;
+  readonly udpPort: number;
+  readonly children: { readonly role: 'node' | 'runner'; readonly child: MeshChild }[];
+}
+
+/**
+ * A real mesh on this machine without root: every node and every runner is a process of its own on loopback, with its
+ * own directory under a temporary one that goes with the mesh.
+ */
+export class LocalMesh implements Fleet {
+  readonly hosts: MeshHost[] = [];
+  readonly #options: LocalMeshOptions;
+  readonly #members: Member[] = [];
+  readonly #listeners: ((end: ProcessEnd, expected: 'expected' | 'unexpected') => void)[] = [];
+  #home: string | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: LocalMeshOptions) {
+    this.#options = options;
+  }
+
+  /** Starts all nodes, then all runners; takes everything down again when any of it fails or `signal` aborts. */
+  static async start(options: LocalMeshOptions, signal: AbortSignal): Promise<LocalMesh> {
+    const mesh = new LocalMesh(options);
+    try {
+      await mesh.#start(signal);
+      return mesh;
+    } catch (error) {
+      await mesh.stop();
+      throw error;
+    }
+  }
+
+  get anchor(): MeshHost {
+    const anchor = this.hosts.find((host) => host.name === this.#options.anchor);
+    if (!anchor) throw new Error(`anchor ${this.#options.anchor} is not part of this mesh`);
+    return anchor;
+  }
+
+  onProcessEnd(listener: (end: ProcessEnd, expected: 'expected' | 'unexpected') => void): void {
+    this.#listeners.push(listener);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { names, basePort } = this.#options;
+    const ports =
+      basePort === undefined
+        ? await freeUdpPorts(HOST, names.length)
+        : names.map((_, index) => basePort + index);
+    this.#home = await mkdtemp(join(tmpdir(), 'meshproof-'));
+    for (const [index, name] of names.entries()) {
+      const home = join(this.#home, `${index + 1}-${name.replaceAll(/[^\w.-]/g, '_')}`);
+      await mkdir(home, { recursive: true, mode: 0o700 });
+      this.#members.push({ name, home, udpPort: ports[index] ?? 0, children: [] });
+    }
+    const nodes = await Promise.all(this.#members.map((member) => this.#startNode(member, signal)));
+    this.hosts.push(
+      ...(await Promise.all(
+        this.#members.map(async (member, index) => {
+          const node = nodes[index];
+          if (!node) throw new Error(`no endpoint for ${member.name}`);
+          return this.#host(member, node, await this.#startRunner(member, node, signal));
+        }),
+      )),
+    );
+  }
+
+  async #startNode(member: Member, signal: AbortSignal): Promise<Endpoint> {
+    const dataDir = join(member.home, 'node');
+    const config = join(member.home, 'node.toml');
+    const others = this.#members.filter((other) => other !== member);
+    await writeFile(
+      config,
+      stringify({
+        instance_name: member.name,
+        bind_address: `${HOST}:${member.udpPort}`,
+        api_address: `${HOST}:0`,
+        data_dir: dataDir,
+        network_id: this.#options.networkId,
+        known_peers: others.map((other) => `${HOST}:${other.udpPort}`),
+        log_level: 'warn',
+      }),
+    );
+    await this.#spawn(member, 'node', [this.#options.bundle.nodeEntry, '--config', config], signal);
+    const address = (await readFile(join(dataDir, 'api.port'), 'utf8')).trim();
+    return {
+      baseUrl: `http://${address}`,
+      token: (await readFile(join(dataDir, 'api-token'), 'utf8')).trim(),
+    };
+  }
+
+  async #startRunner(member: Member, node: Endpoint, signal: AbortSignal): Promise<Endpoint> {
+    const dataDir = join(member.home, 'runner');
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const config = join(member.home, 'runner.toml');
+    const tokenPath = join(dataDir, 'control-token');
+    await writeFile(
+      config,
+      stringify({
+        node_name: member.name,
+        api_base: node.baseUrl,
+        api_token_path: join(member.home, 'node', 'api-token'),
+        control_address: `${HOST}:0`,
+        control_token_path: tokenPath,
+        operator_keys: [...this.#options.operatorKeys],
+        data_dir: dataDir,
+        log_level: 'warn',
+      }),
+    );
+    const line = await this.#spawn(
+      member,
+      'runner',
+      [this.#options.bundle.runnerEntry, '--config', config],
+      signal,
+    );
+    const address = /control=(\S+)/.exec(line)?.[1];
+    if (address === undefined) throw new Error(`${member.name}: runner said "${line}"`);
+    return { baseUrl: `http://${address}`, token: (await readFile(tokenPath, 'utf8')).trim() };
+  }
+
+  async #spawn(
+    member: Member,
+    role: 'node' | 'runner',
+    args: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string> {
+    const child = new MeshChild(`${role} of ${member.name}`, args, {
+      MESHPROOF_BUNDLE_SHA256: this.#options.bundle.sha256,
+    });
+    member.children.push({ role, child });
+    if (child.pid !== undefined) this.#options.onProcessStart?.(member.name, role, child.pid);
+    void child.exited.then(({ code, signal: endedBy, lastWords }) => {
+      const end = { node: member.name, role, code, signal: endedBy, lastWords };
+      for (const tell of this.#listeners) tell(end, this.#stopping ? 'expected' : 'unexpected');
+    });
+    return await child.listening(LISTENING_BUDGET_MS, signal);
+  }
+
+  #host(member: Member, node: Endpoint, runner: Endpoint): MeshHost {
+    const pid = member.children.find(({ role }) => role === 'node')?.child.pid ?? 0;
+    return {
+      name: member.name,
+      region: null,
+      node: new NodeClient(node),
+      api: node,
+      runner,
+      udpAddress: `${HOST}:${member.udpPort}`,
+      udpPortBound: () => holdsUdpPort(pid, member.udpPort),
+    };
+  }
+
+  async #stop(): Promise<void> {
+    const children = this.#members.flatMap((member) => member.children);
+    const ofRole = (wanted: string) =>
+      children.filter(({ role }) => role === wanted).map(({ child }) => child.stop());
+    await Promise.all(ofRole('runner'));
+    await Promise.all(ofRole('node'));
+    await Promise.all(this.hosts.map((host) => host.node.close()));
+    if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true });
+  }
+}

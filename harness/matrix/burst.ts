@@ -1,0 +1,131 @@
+import type { z } from 'zod';
+import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
+import type { EvidenceRecord } from '../../proofs/evidence.ts';
+import {
+  collectDetailsSchema,
+  type PublishParams,
+  publishDetailsSchema,
+  type SubscribeCollectParams,
+} from '../../runner/action-schema.ts';
+import type { BurstPlan } from '../../scenarios/scenario.ts';
+import type { ControlChannel, RunnerResult } from './control-channel.ts';
+
+const DISPATCH_BUDGET_MS = 15_000;
+/** Room for publishing beyond its pace: a busy node answers each publish later than `delayMs`. */
+const PUBLISH_SLACK_MS = 60_000;
+
+export interface BurstModules {
+  readonly nodes: readonly string[];
+  readonly channel: ControlChannel;
+  readonly delivered: (subscriber: string, delivered: number, planned: number) => void;
+}
+
+/**
+ * One publisher's burst with a subscriber on every node, the publisher's own included. Every node gets a record: its
+ * delivery, or that its subscriber could not be heard and why.
+ */
+export async function runBurst(
+  { nodes, channel, delivered }: BurstModules,
+  plan: BurstPlan,
+  at: { readonly window: number; readonly scenario: string; readonly seed: number },
+  signal: AbortSignal,
+): Promise<readonly EvidenceRecord[]> {
+  const burstId = plan.topic;
+  const publishMs = plan.messages * plan.delayMs + PUBLISH_SLACK_MS;
+  const totalMs = publishMs + plan.settleMs;
+  const collections = nodes.map((node) => collect(node));
+  const ready = await Promise.allSettled(collections.map((collection) => collection.ready));
+
+  const stop = () => stopCollecting(nodes);
+  let giveUp: NodeJS.Timeout | undefined;
+  try {
+    const request = {
+      topic: plan.topic,
+      burst_id: burstId,
+      messages: plan.messages,
+      payload_bytes: plan.payloadBytes,
+      delay_ms: plan.delayMs,
+      seed: at.seed,
+    } satisfies PublishParams;
+    const result = await channel.call(plan.publisher, 'publish', request, { budgetMs: publishMs, signal });
+    const published = detailsOf(result, publishDetailsSchema).accepted;
+    giveUp = setTimeout(stop, plan.settleMs);
+    return await Promise.all(nodes.map((node, index) => deliveryOf(node, index, published)));
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    clearTimeout(giveUp);
+  }
+
+  async function deliveryOf(node: string, index: number, published: number): Promise<EvidenceRecord> {
+    const place = { window: at.window, scenario: at.scenario };
+    try {
+      if (ready[index]?.status === 'rejected') throw ready[index].reason;
+      const collection = collections[index];
+      if (!collection) throw new Error(`no subscriber on ${node}`);
+      const details = detailsOf(await collection.done, collectDetailsSchema);
+      delivered(node, details.delivered, plan.messages);
+      return {
+        type: 'burst_delivery',
+        ...place,
+        publisher: plan.publisher,
+        subscriber: node,
+        topic: plan.topic,
+        planned: plan.messages,
+        published,
+        delivered: details.delivered,
+        duplicates: details.duplicates,
+        corrupted: details.corrupted,
+        latency_ms: details.latency_ms,
+        missing_seqs: details.missing_seqs,
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { type: 'subscriber_missing', ...place, node, why: `${codeOf(error)}: ${messageOf(error)}` };
+    }
+  }
+
+  /** What came so far becomes the result of whoever still waits; those that are done refuse, which is fine. */
+  function stopCollecting(subscribers: readonly string[]): void {
+    for (const node of subscribers) {
+      channel
+        .send(node, 'collect_stop', { burst_id: burstId }, { budgetMs: DISPATCH_BUDGET_MS, signal })
+        .catch(() => {});
+    }
+  }
+
+  function collect(node: string): { readonly ready: Promise<void>; readonly done: Promise<RunnerResult> } {
+    const params = {
+      topic: plan.topic,
+      burst_id: burstId,
+      expected: plan.messages,
+      max_ms: totalMs,
+    } satisfies SubscribeCollectParams;
+    const started = Promise.withResolvers<void>();
+    const done = channel.call(node, 'subscribe_collect', params, {
+      budgetMs: DISPATCH_BUDGET_MS + totalMs,
+      signal,
+      onProgress: (result) => {
+        if (result.kind === 'collect_ready') started.resolve();
+      },
+    });
+    done.then(() => started.resolve(), started.reject);
+    return { ready: started.promise, done };
+  }
+}
+
+/** @throws FaultError `RUNNER_ACTION_FAILED` when the runner reports a failure, or details that cannot be read */
+function detailsOf<S extends z.ZodType>({ node, outcome, details }: RunnerResult, schema: S): z.infer<S> {
+  if (outcome !== 'ok') {
+    throw new FaultError(
+      'RUNNER_ACTION_FAILED',
+      `runner of ${node}: ${outcome.code ?? 'error'}: ${outcome.error}`,
+    );
+  }
+  const parsed = schema.safeParse(details);
+  if (parsed.success) return parsed.data;
+  throw new FaultError('RUNNER_ACTION_FAILED', `runner of ${node} reports details that cannot be read`, {
+    cause: parsed.error,
+  });
+}

@@ -1,0 +1,51 @@
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { advance, drawBoard, newBoard } from './live-board.ts';
+import type { EventOf } from './progress.ts';
+
+const RUN: EventOf<'run_started'> = {
+  event: 'run_started',
+  run_id: 'r',
+  proof_dir: 'p',
+  nodes: ['nyc', 'sfo', 'sydney'],
+  anchor: 'nyc',
+  gate: 'broad-launch',
+  scenarios: ['baseline'],
+  windows: 3,
+  interval_ms: 60_000,
+  seed: 1,
+};
+
+function draw(board: ReturnType<typeof newBoard>, nowMs: number, width = 80): string {
+  return stripVTControlCharacters(drawBoard(board, nowMs, width));
+}
+
+describe('the live board', () => {
+  it('shows the window, the pairs delivered and what is left', () => {
+    let board = newBoard(RUN, 0);
+    board = advance(board, { event: 'window_started', window: 1, late_ms: 0 }, 0);
+    board = advance(board, { event: 'scenario_started', window: 1, scenario: 'baseline' }, 0);
+    board = advance(board, { event: 'pairs_delivered', window: 1, pairs: [['nyc', 'sfo']] }, 0);
+    const text = draw(board, 10_000);
+    expect(text).toContain('window 1/3 · baseline');
+    expect(text).toContain('pairs 1/6');
+    expect(text).toContain('about 2 min 50 s left');
+    expect(text.match(/✓/g)).toHaveLength(1);
+  });
+
+  it('counts windows judged and readings that failed', () => {
+    let board = newBoard(RUN, 0);
+    board = advance(board, { event: 'sampled', unreadable: ['sfo (all)'], took_ms: 5 }, 0);
+    board = advance(
+      board,
+      { event: 'window_judged', window: 1, verdict: 'GO', reasons: [], took_ms: 5_000 },
+      6_000,
+    );
+    expect(draw(board, 6_000)).toMatch(/windows ●·· 1\/3/);
+    expect(draw(board, 6_000)).toContain('1 unreadable');
+  });
+
+  it('falls back to a count where the matrix does not fit', () => {
+    expect(draw(newBoard(RUN, 0), 0, 12)).toContain('pairs 0/6');
+  });
+});

@@ -1,0 +1,33 @@
+import { FaultError, UsageError } from '../../kit/errors.ts';
+import type { VerdictWord } from '../../proofs/evidence.ts';
+
+/** The published exit codes; `docs/exit-codes.md` explains each to operators. */
+export const EXIT = {
+  go: 0,
+  noGo: 1,
+  inconclusive: 2,
+  stopped: 3,
+  interrupted: 4,
+  fault: 5,
+  dirty: 6,
+  usage: 64,
+  internal: 70,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const BY_VERDICT: Record<VerdictWord, ExitCode> = {
+  GO: EXIT.go,
+  'NO-GO': EXIT.noGo,
+  INCONCLUSIVE: EXIT.inconclusive,
+};
+
+export function exitCodeOfVerdict(verdict: VerdictWord): ExitCode {
+  return BY_VERDICT[verdict];
+}
+
+export function exitCodeOfError(error: unknown): ExitCode {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof FaultError) return EXIT.fault;
+  return EXIT.internal;
+}

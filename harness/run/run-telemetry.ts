@@ -1,0 +1,132 @@
+import { realClock } from '../../kit/clock.ts';
+import type { SampleRecord } from '../../proofs/evidence.ts';
+import { DOCUMENT_NAMES, type DocumentName, type StoredDocument } from '../../proofs/evidence.ts';
+import { metricAt } from '../../proofs/metrics.ts';
+import { isSeen, mapSeen, type Observation, seen } from '../../proofs/observation.ts';
+import type { MeshHost } from '../fleet/mesh-host.ts';
+import type { Progress } from '../progress/progress.ts';
+import { type NodeReading, readNodes } from '../telemetry/read-node.ts';
+import type { RunLedger } from './run-ledger.ts';
+
+/** Live figures kept of every scheduled round; their documents are not kept as files. */
+const SCHEDULED_GAUGES = [
+  'gossip.dispatcher.pubsub.timed_out',
+  'gossip.recv_pump.pubsub.dropped_full',
+  'gossip.recv_pump.pubsub.latest_depth',
+  'gossip.pubsub_stages.suppressed_peers.length',
+  'connectivity.connections.connected_peers',
+  'runtime.rss_bytes',
+  'runtime.event_loop_delay_ms.p99',
+  'health.uptime_secs',
+] as const;
+
+export interface TelemetryModules {
+  readonly hosts: readonly MeshHost[];
+  readonly ledger: RunLedger;
+  readonly progress: Progress;
+}
+
+/** Reads all nodes, on one schedule and around each scenario, and leaves every reading as evidence. */
+export class RunTelemetry {
+  readonly #modules: TelemetryModules;
+  readonly #deadlineMs: number;
+  readonly #everyMs: number;
+
+  constructor(options: { readonly everyMs: number; readonly deadlineMs: number }, modules: TelemetryModules) {
+    this.#everyMs = options.everyMs;
+    this.#deadlineMs = options.deadlineMs;
+    this.#modules = modules;
+  }
+
+  /** One round around a scenario: the documents themselves are kept, to be judged from. */
+  async sampleAround(
+    at: { readonly window: number; readonly scenario: string; readonly phase: 'pre' | 'post' },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const readings = await this.#read(signal);
+    await Promise.all(
+      readings.map(async (reading) => {
+        const documents: Partial<Record<DocumentName, Observation<StoredDocument>>> = {};
+        for (const name of DOCUMENT_NAMES) {
+          const raw = reading.documents[name];
+          documents[name] = isSeen(raw)
+            ? seen(
+                await this.#modules.ledger.storeDocument({
+                  ...at,
+                  node: reading.node,
+                  document: name,
+                  ...raw.seen,
+                }),
+              )
+            : raw;
+        }
+        await this.#modules.ledger.record({ ...sampleOf(reading, at), documents, gauges: {} });
+      }),
+    );
+  }
+
+  /** Rounds on a fixed schedule until `signal` aborts; `place` tells where the run stands. */
+  async followSchedule(
+    place: () => { readonly window: number | null; readonly scenario: string | null },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const startedMs = realClock.nowMs();
+    for (let round = 0; !signal.aborted; round += 1) {
+      const dueMs = startedMs + round * this.#everyMs;
+      if (dueMs < realClock.nowMs() - this.#everyMs) continue; // a slot long gone is skipped, not caught up with
+      try {
+        await realClock.sleep(dueMs - realClock.nowMs(), signal);
+        const at = { ...place(), phase: 'schedule' as const };
+        for (const reading of await this.#read(signal)) {
+          const missingOnly = Object.entries(reading.documents).filter(([, document]) => !isSeen(document));
+          await this.#modules.ledger.record({
+            ...sampleOf(reading, at),
+            documents: Object.fromEntries(missingOnly) as SampleRecord['documents'],
+            gauges: gaugesOf(reading),
+          });
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<readonly NodeReading[]> {
+    const startedMs = realClock.nowMs();
+    const readings = await readNodes(this.#modules.hosts, this.#deadlineMs, signal);
+    const unreadable = readings.flatMap(({ node, documents }) => {
+      const names = DOCUMENT_NAMES.filter((name) => !isSeen(documents[name]));
+      return names.length === 0
+        ? []
+        : [`${node} (${names.length === DOCUMENT_NAMES.length ? 'all' : names.join(', ')})`];
+    });
+    this.#modules.progress.show({ event: 'sampled', unreadable, took_ms: realClock.nowMs() - startedMs });
+    return readings;
+  }
+}
+
+function sampleOf(
+  reading: NodeReading,
+  at: Pick<SampleRecord, 'window' | 'scenario' | 'phase'>,
+): Omit<SampleRecord, 'documents' | 'gauges'> {
+  return {
+    type: 'sample',
+    ...at,
+    node: reading.node,
+    at_wall_ms: reading.atWallMs,
+    at_mono_ms: reading.atMonoMs,
+    took_ms: reading.tookMs,
+  };
+}
+
+function gaugesOf(reading: NodeReading): Record<string, number | null> {
+  const bodies = Object.fromEntries(
+    DOCUMENT_NAMES.map((name) => [name, mapSeen(reading.documents[name], ({ body }) => body)]),
+  );
+  return Object.fromEntries(
+    SCHEDULED_GAUGES.map((path) => {
+      const value = metricAt(bodies, path);
+      return [path, isSeen(value) ? value.seen : null];
+    }),
+  );
+}

@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
+import { type FastifyInstance, fastify } from 'fastify';
+import { codeOf, FaultError, UsageError } from '../../kit/errors.ts';
+import type { SocketAddress } from '../transport/transport.ts';
+import { formatAddress, isLoopback } from './address.ts';
+import { errorReply } from './error-reply.ts';
+import { EventStreams } from './event-streams.ts';
+import { diagnosticsRoutes } from './routes/diagnostics.ts';
+import { directRoutes } from './routes/direct.ts';
+import { pubsubRoutes } from './routes/pubsub.ts';
+import { statusRoutes } from './routes/status.ts';
+import { UNAUTHORIZED_BODY } from './schema/envelope.ts';
+import { MAX_PAYLOAD_BYTES } from './schema/messages.ts';
+import type { ApiServices } from './services.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { BearerCheck, loadToken } from './token.ts';
+
+const BODY_LIMIT_BYTES = Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 + 64 * 1024; // base64, and room for the other fields
+const KEEP_ALIVE_MS = 75_000; // longer than clients keep an idle connection, so that none is closed under a request
+const MAX_CONNECTIONS = 256;
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/health']);
+const PORT_FILE = 'api.port';
+
+interface ApiOptions {
+  /** Loopback only. Port 0 picks one. */
+  readonly bind: SocketAddress;
+  readonly dataDir: string;
+  readonly log: { warn(details: object, message: string): void };
+}
+
+/** Load and refusals of the API, for `/diagnostics/runtime`. */
+export interface ApiStats {
+  readonly sseClients: number;
+  readonly sseQueuedBytes: number;
+  readonly sseEventsEvictedTotal: number;
+  readonly requestsTotal: number;
+  readonly unauthorizedTotal: number;
+}
+
+/** The REST and SSE server of a node, on loopback only and behind a bearer token. */
+export class ApiServer {
+  readonly #options: ApiOptions;
+  readonly #services: ApiServices;
+  readonly #streams = new EventStreams();
+  readonly #subscriptions: Subscriptions;
+  #app: FastifyInstance | undefined;
+  #address: SocketAddress | undefined;
+  #requests = 0;
+  #unauthorized = 0;
+
+  constructor(options: ApiOptions, services: ApiServices) {
+    this.#options = options;
+    this.#services = services;
+    this.#subscriptions = new Subscriptions(services.pubsub, this.#streams.events);
+  }
+
+  /**
+   * Loads the token, listens, and writes `<dataDir>/api.port`. Gives the bound address.
+   * @throws UsageError `API_NOT_LOOPBACK`
+   * @throws FaultError `API_BIND_FAILED`, `API_TOKEN_UNUSABLE`, `API_PORT_FILE_FAILED`
+   */
+  async start(): Promise<SocketAddress> {
+    const { bind, dataDir } = this.#options;
+    if (!isLoopback(bind.host)) {
+      throw new UsageError(
+        'API_NOT_LOOPBACK',
+        `api_address ${formatAddress(bind)} is not a loopback address; the API listens on 127.0.0.1 or ::1 only`,
+        { details: { host: bind.host } },
+      );
+    }
+    const app = this.#build(new BearerCheck(await loadToken(dataDir)));
+    this.#app = app;
+    await app.listen({ host: bind.host, port: bind.port }).catch((cause: unknown) => {
+      throw new FaultError(
+        'API_BIND_FAILED',
+        `cannot bind the API to ${formatAddress(bind)}: ${codeOf(cause)}`,
+        {
+          details: { address: formatAddress(bind) },
+          cause,
+        },
+      );
+    });
+    const bound = app.server.address();
+    if (!isAddressInfo(bound))
+      throw new FaultError('API_BIND_FAILED', 'the API has no address after listening');
+    this.#address = { host: bind.host, port: bound.port };
+    this.#streams.connect(this.#services);
+    await this.#writePortFile(formatAddress(this.#address));
+    return this.#address;
+  }
+
+  /** Ends every event stream and every connection. */
+  async stop(): Promise<void> {
+    this.#subscriptions.clear();
+    this.#streams.end();
+    await this.#app?.close();
+    await rm(join(this.#options.dataDir, PORT_FILE), { force: true });
+  }
+
+  stats(): ApiStats {
+    const sum = (of: (stream: EventStreams['events']) => number) =>
+      this.#streams.all.reduce((total, stream) => total + of(stream), 0);
+    return {
+      sseClients: sum((stream) => stream.clients),
+      sseQueuedBytes: sum((stream) => stream.queuedBytes),
+      sseEventsEvictedTotal: sum((stream) => stream.evictedTotal),
+      requestsTotal: this.#requests,
+      unauthorizedTotal: this.#unauthorized,
+    };
+  }
+
+  #build(bearer: BearerCheck): FastifyInstance {
+    const app = fastify({
+      bodyLimit: BODY_LIMIT_BYTES,
+      forceCloseConnections: true,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      frameworkErrors: (error, _request, reply) => {
+        const { status, body } = errorReply(error);
+        reply.hijack();
+        reply.raw.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      },
+      clientErrorHandler: answerMalformedHttp,
+      return503OnClosing: false,
+    });
+    app.server.maxConnections = MAX_CONNECTIONS;
+
+    app.addHook('onRequest', async (request, reply) => {
+      this.#requests += 1;
+      const path = request.url.split('?', 1)[0] ?? '';
+      if (OPEN_PATHS.has(path) || request.method === 'OPTIONS') return;
+      if (bearer.accepts(request.headers.authorization)) return;
+      this.#unauthorized += 1;
+      await reply.code(401).send(UNAUTHORIZED_BODY);
+    });
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
+      try {
+        done(null, text.length === 0 ? {} : JSON.parse(String(text)));
+      } catch (error) {
+        done(Object.assign(new Error('the body is not JSON', { cause: error }), { statusCode: 400 }));
+      }
+    });
+    app.setNotFoundHandler((request, reply) => {
+      reply
+        .code(404)
+        .send({ ok: false, error: `no such endpoint: ${request.method} ${request.url.split('?', 1)[0]}` });
+    });
+    app.setErrorHandler((error, request, reply) => {
+      const { status, body } = errorReply(error);
+      if (status === 500) this.#options.log.warn({ err: error, url: request.url }, 'request failed');
+      reply.code(status).send(body);
+    });
+
+    statusRoutes(app, this.#services, () => (this.#address ? formatAddress(this.#address) : ''));
+    pubsubRoutes(app, this.#services, { subscriptions: this.#subscriptions, events: this.#streams.events });
+    directRoutes(app, this.#services, this.#streams);
+    diagnosticsRoutes(app, this.#services, this.#streams);
+    return app;
+  }
+
+  /** Renamed into place, so that a reader never sees half of it. */
+  async #writePortFile(address: string): Promise<void> {
+    const path = join(this.#options.dataDir, PORT_FILE);
+    const draft = `${path}.${randomBytes(4).toString('hex')}`;
+    try {
+      await writeFile(draft, address);
+      await rename(draft, path);
+    } catch (cause) {
+      throw new FaultError('API_PORT_FILE_FAILED', `cannot write ${path}: ${codeOf(cause)}`, {
+        details: { path },
+        cause,
+      });
+    }
+  }
+}
+
+function isAddressInfo(address: string | AddressInfo | null): address is AddressInfo {
+  return address !== null && typeof address === 'object';
+}
+
+/** What is not HTTP gets a JSON answer all the same, and its connection ends. */
+function answerMalformedHttp(error: Error, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify({ ok: false, error: `malformed HTTP request: ${codeOf(error)}` });
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  socket.end(head + body);
+}

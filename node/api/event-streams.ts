@@ -1,0 +1,65 @@
+import type { z } from 'zod';
+import type { DirectMessage } from '../direct/direct-message.ts';
+import type { DirectMessageEvent, PeerLifecycleEvent, peerEventSchema } from './schema/messages.ts';
+import type { DirectService, LinkService } from './services.ts';
+import { SseStream } from './sse.ts';
+import { toBase64 } from './subscriptions.ts';
+
+/** The three event streams of the API. Rooms push into them; they never push back at a room. */
+export class EventStreams {
+  readonly events = new SseStream();
+  readonly direct = new SseStream();
+  readonly peers = new SseStream();
+  readonly #stops: (() => void)[] = [];
+
+  /** Starts feeding the streams from the rooms. */
+  connect({ direct, links }: { direct: DirectService; links: LinkService }): void {
+    // Only while somebody reads: until then direct messages wait, bounded, where senders are told when there is no room.
+    let stopDirect = () => {};
+    this.direct.onAudience = (hasReaders) => {
+      stopDirect();
+      stopDirect = hasReaders
+        ? direct.subscribe((message) => this.#directMessage(message, direct))
+        : () => {};
+    };
+    this.#stops.push(
+      () => stopDirect(),
+      links.onLink(({ event, link, atUnixMs }) => {
+        this.peers.send('peer-lifecycle', {
+          peer_id: link.peerId,
+          event,
+          at_ms: Math.round(atUnixMs),
+        } satisfies PeerLifecycleEvent);
+        if (event === 'Established') this.#peer('peer:connected', link.peerId);
+        const isGone = event === 'Closed' && !links.links().some(({ peerId }) => peerId === link.peerId);
+        if (isGone) this.#peer('peer:disconnected', link.peerId);
+      }),
+    );
+  }
+
+  get all(): readonly SseStream[] {
+    return [this.events, this.direct, this.peers];
+  }
+
+  /** Stops feeding, and ends every reader. */
+  end(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+    for (const stream of this.all) stream.end();
+  }
+
+  #peer(type: z.infer<typeof peerEventSchema>['type'], peerId: string): void {
+    this.events.send(type, { type, data: { peer_id: peerId } } satisfies z.infer<typeof peerEventSchema>);
+  }
+
+  #directMessage(message: DirectMessage, direct: DirectService): void {
+    const evicted = this.direct.send('direct_message', {
+      sender: message.sender,
+      machine_id: message.machineId,
+      payload: toBase64(message.payload),
+      received_at: Math.round(message.receivedAtUnixMs),
+      verified: message.verified,
+      trust_decision: message.trustDecision,
+    } satisfies DirectMessageEvent);
+    if (evicted > 0) direct.subscriberEvicted(evicted);
+  }
+}

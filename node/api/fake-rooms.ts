@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realClock } from '../../kit/clock.ts';
+import { FaultError } from '../../kit/errors.ts';
+import { sha256Hex } from '../../kit/hash.ts';
+import { connectivityDocument } from '../diagnostics/connectivity.ts';
+import { RuntimeMonitor } from '../diagnostics/runtime.ts';
+import { transportDocument } from '../diagnostics/transport.ts';
+import { DirectMessages } from '../direct/direct-messages.ts';
+import type { LinkEvent, PeerLink, Transport, TransportStats } from '../transport/transport.ts';
+import { ApiServer } from './api-server.ts';
+import type { ApiServices, PubSubService, TopicDelivery } from './services.ts';
+
+export const OWN_AGENT = sha256Hex('own agent');
+export const OWN_MACHINE = sha256Hex('own machine');
+
+/** A transport without a network: whoever is put into `live` is connected. */
+export class FakeTransport implements Transport {
+  readonly peerId = OWN_MACHINE;
+  readonly live: PeerLink[] = [];
+  readonly listeners = new Set<(event: LinkEvent) => void>();
+  statsOverride: Partial<TransportStats> = {};
+
+  links = () => this.live;
+  linkTo = (peerId: string) => this.live.find((link) => link.peerId === peerId);
+  dial = () => Promise.reject(new FaultError('NO_LINK', 'no network'));
+  send = () => Promise.reject(new FaultError('NO_LINK', 'no network'));
+  request = () => Promise.reject(new FaultError('NO_LINK', 'no network'));
+  onFrame = () => {};
+  onRequest = () => {};
+  closeLink = () => {};
+
+  onLink = (listener: (event: LinkEvent) => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  stats = (): TransportStats => ({
+    boundAddress: { host: '127.0.0.1', port: 5_483 },
+    links: [],
+    openConnections: 0,
+    establishedTotal: 0,
+    replacedTotal: 0,
+    closedTotal: 0,
+    readerExitedTotal: 0,
+    dialsTotal: 0,
+    inboundTotal: 0,
+    dialFailuresTotal: 0,
+    connectsWhileConnectedTotal: 0,
+    disconnectsTotal: 0,
+    helloRefusalsByReason: {},
+    socketSendErrorsTotal: 0,
+    sendQueueBytes: 0,
+    sendQueueCapacityBytes: 67_108_864,
+    sendQueueHighWaterTotal: 0,
+    receiveBufferedBytes: 0,
+    malformedFramesTotal: 0,
+    ...this.statsOverride,
+  });
+}
+
+/** Gossip inside this process only. */
+export class FakePubSub implements PubSubService {
+  readonly #subscribers = new Set<{
+    readonly topic: string;
+    readonly deliver: (message: TopicDelivery) => void;
+  }>();
+
+  async publish(topic: string, payload: Uint8Array): Promise<{ messageId: string }> {
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.topic === topic)
+        subscriber.deliver({ topic, payload, sender: OWN_AGENT, verified: true });
+    }
+    return { messageId: randomBytes(32).toString('hex') };
+  }
+
+  subscribe(topic: string, deliver: (message: TopicDelivery) => void): { cancel(): void } {
+    const subscriber = { topic, deliver };
+    this.#subscribers.add(subscriber);
+    return { cancel: () => this.#subscribers.delete(subscriber) };
+  }
+}
+
+/** A link to a peer that is not there. */
+export function fakeLink(name: string): PeerLink {
+  return {
+    peerId: sha256Hex(`${name} machine`),
+    agentId: sha256Hex(`${name} agent`),
+    agentPublicKey: new Uint8Array(1_952),
+    generation: 1,
+    initiator: 'us',
+    remote: { host: '127.0.0.1', port: 4_000 },
+    listenAddress: { host: '127.0.0.1', port: 4_000 },
+    establishedAtMs: 0,
+  };
+}
+
+/** The API over rooms without a network: gossip stays in the process, direct messages are real but reach only us. */
+export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } = {}) {
+  const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), 'meshproof-api-')));
+  const transport = new FakeTransport();
+  const pubsub = new FakePubSub();
+  const log = { warn: () => {}, error: () => {} };
+  const direct = new DirectMessages(
+    {},
+    { transport, agentId: OWN_AGENT, machineId: OWN_MACHINE, clock: realClock, log },
+  );
+  direct.start();
+  const noSigning = {
+    backend: 'native',
+    workers: 0,
+    queueDepth: 0,
+    signsTotal: 0,
+    verifiesTotal: 0,
+  } as const;
+  const noTimes = { p50: null, p99: null };
+  const runtime = new RuntimeMonitor({
+    version: '0.0.0',
+    signing: () => ({ ...noSigning, signMs: noTimes, verifyMs: noTimes }),
+    api: () => api.stats(),
+    unhandledErrors: () => 0,
+  });
+  runtime.start();
+  const asked = { shutdowns: 0 };
+  const services: ApiServices = {
+    facts: {
+      agentId: OWN_AGENT,
+      machineId: OWN_MACHINE,
+      version: '0.0.0',
+      instanceName: null,
+      networkId: 'test',
+      epoch: () => ({ boot_id: 'boot', uptime_secs: 1 }),
+      warnings: () => [],
+    },
+    pubsub,
+    direct,
+    links: transport,
+    documents: {
+      gossip: () => {
+        throw new FaultError('NOT_STARTED', 'there is no gossip room here');
+      },
+      ack: () => direct.ackDiagnostics(),
+      dm: () => direct.diagnostics(),
+      connectivity: () => connectivityDocument(transport.stats(), { peerId: OWN_MACHINE, uptimeSecs: 1 }),
+      transport: () => transportDocument(transport.stats(), []),
+      runtime: () => runtime.document(),
+    },
+    requestShutdown: () => {
+      asked.shutdowns += 1;
+    },
+  };
+  const api = new ApiServer({ bind: { host: '127.0.0.1', port: 0 }, dataDir, log }, services);
+  const address = await api.start();
+  return {
+    api,
+    dataDir,
+    transport,
+    direct,
+    asked,
+    baseUrl: `http://127.0.0.1:${address.port}`,
+    async stop() {
+      await api.stop();
+      await direct.stop();
+      runtime.stop();
+      if (givenDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

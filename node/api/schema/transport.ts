@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { counter, gauge, hex64, hostPort, milliseconds } from './figures.ts';
+
+const churn = z.strictObject({
+  connects_outbound: counter,
+  connects_inbound: counter,
+  connects_while_connected: counter,
+  outbound_redials_of_connected: counter.nullable(),
+  disconnects: counter,
+  generations_established: counter,
+  generations_replaced: counter,
+  generations_closed: counter,
+  reader_exited: counter,
+  event_lag_batches: counter,
+});
+
+/** What the transport refused or lost, beside what the nearest system reports. */
+const refusals = z.strictObject({
+  hello_refusals_by_reason: z.record(z.string(), counter),
+  malformed_frames_total: counter,
+  socket_send_errors_total: counter.describe('datagrams the socket did not take: lost, not fatal'),
+});
+
+/**
+ * `/diagnostics/transport` without its envelope. After the mesh has settled, `quic_open_connections`,
+ * `active_connections` and `reader_handle_count` are equal, or something leaks.
+ */
+export const transportDocumentSchema = z.strictObject({
+  transport: z.strictObject({
+    active_connections: gauge,
+    x0x_visible_peers: gauge.describe('peers that the rooms above the transport can reach'),
+    peer_entries: z.array(z.strictObject({ peer_id: hex64, remote_addr: hostPort })),
+    successful_connections: counter,
+    failed_connections: counter,
+    nat_traversal_attempts: counter,
+    nat_traversal_successes: counter,
+    direct_connections: gauge,
+    relayed_connections: gauge,
+    connected_bootstrap_nodes: gauge.nullable(),
+    total_bootstrap_nodes: gauge.nullable(),
+    average_coordination_time_ms: milliseconds.nullable(),
+    churn,
+    quic_open_connections: gauge,
+    reader_handle_count: gauge,
+    peer_activity_count: gauge,
+    connected_peers_map_len: gauge,
+    send_unacked_bytes: gauge.nullable(),
+    recv_buffered_bytes: gauge,
+    recv_streams_with_unread: gauge.nullable(),
+    connections_counted: gauge,
+    orphan_connections_closed: counter.nullable(),
+    refusals,
+  }),
+});
+export type TransportDocument = z.infer<typeof transportDocumentSchema>;

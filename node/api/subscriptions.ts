@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import type { z } from 'zod';
+import { MeshproofError } from '../../kit/errors.ts';
+import type { messageEventSchema } from './schema/messages.ts';
+import type { PubSubService, TopicDelivery } from './services.ts';
+import type { SseStream } from './sse.ts';
+
+const MAX_SUBSCRIPTIONS = 4_096;
+
+/** The subscriptions made over the API, each feeding `/events` under its own id. */
+export class Subscriptions {
+  readonly #pubsub: PubSubService;
+  readonly #events: SseStream;
+  readonly #byId = new Map<string, { cancel(): void }>();
+
+  constructor(pubsub: PubSubService, events: SseStream) {
+    this.#pubsub = pubsub;
+    this.#events = events;
+  }
+
+  /**
+   * Subscribes and gives the id, 16 hex characters. Two subscriptions to one topic are two ids and two events.
+   * @throws MeshproofError `SUBSCRIPTION_LIMIT`
+   */
+  add(topic: string): string {
+    if (this.#byId.size >= MAX_SUBSCRIPTIONS) {
+      throw new MeshproofError(
+        'SUBSCRIPTION_LIMIT',
+        `more than ${MAX_SUBSCRIPTIONS} subscriptions; delete some first`,
+      );
+    }
+    const id = randomBytes(8).toString('hex');
+    // Held before subscribing, since a topic may deliver at once.
+    this.#byId.set(id, { cancel: () => {} });
+    this.#byId.set(
+      id,
+      this.#pubsub.subscribe(topic, (message) => this.#deliver(id, message)),
+    );
+    return id;
+  }
+
+  /** False when there is no such subscription. Nothing of it is delivered after this returns. */
+  remove(id: string): boolean {
+    const subscription = this.#byId.get(id);
+    this.#byId.delete(id);
+    subscription?.cancel();
+    return subscription !== undefined;
+  }
+
+  clear(): void {
+    for (const id of [...this.#byId.keys()]) this.remove(id);
+  }
+
+  #deliver(id: string, message: TopicDelivery): void {
+    if (!this.#byId.has(id) || this.#events.clients === 0) return;
+    const { topic, payload, sender, verified } = message;
+    this.#events.send('message', {
+      type: 'message',
+      data: { subscription_id: id, topic, payload: toBase64(payload), sender, verified, trust_level: null },
+    } satisfies z.infer<typeof messageEventSchema>);
+  }
+}
+
+/** Standard base64 of a view, without copying it first. */
+export function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}

@@ -1,0 +1,59 @@
+import { formatAddress } from '../api/address.ts';
+import type { TransportDocument } from '../api/schema/transport.ts';
+import type { SocketAddress, TransportStats } from '../transport/transport.ts';
+
+/** Maps what the transport knows to `/diagnostics/transport`. What nobody measures is null, never 0. Pure. */
+export function transportDocument(
+  stats: TransportStats,
+  knownPeers: readonly SocketAddress[],
+): TransportDocument {
+  const links = stats.links.map(({ link }) => link);
+  const dialable = new Set(
+    links.flatMap(({ remote, listenAddress }) => [remote, listenAddress].map(formatAddress)),
+  );
+  return {
+    transport: {
+      active_connections: links.length,
+      x0x_visible_peers: links.length,
+      peer_entries: links.map(({ peerId, remote }) => ({
+        peer_id: peerId,
+        remote_addr: formatAddress(remote),
+      })),
+      successful_connections: stats.establishedTotal,
+      failed_connections: stats.dialFailuresTotal,
+      nat_traversal_attempts: 0,
+      nat_traversal_successes: 0,
+      direct_connections: links.length,
+      relayed_connections: 0,
+      connected_bootstrap_nodes: knownPeers.filter((peer) => dialable.has(formatAddress(peer))).length,
+      total_bootstrap_nodes: knownPeers.length,
+      average_coordination_time_ms: null,
+      churn: {
+        connects_outbound: stats.dialsTotal,
+        connects_inbound: stats.inboundTotal,
+        connects_while_connected: stats.connectsWhileConnectedTotal,
+        outbound_redials_of_connected: null,
+        disconnects: stats.disconnectsTotal,
+        generations_established: stats.establishedTotal,
+        generations_replaced: stats.replacedTotal,
+        generations_closed: stats.closedTotal,
+        reader_exited: stats.readerExitedTotal,
+        event_lag_batches: 0,
+      },
+      quic_open_connections: stats.openConnections,
+      reader_handle_count: links.length,
+      peer_activity_count: links.length,
+      connected_peers_map_len: links.length,
+      send_unacked_bytes: null,
+      recv_buffered_bytes: stats.receiveBufferedBytes,
+      recv_streams_with_unread: null,
+      connections_counted: stats.openConnections,
+      orphan_connections_closed: null,
+      refusals: {
+        hello_refusals_by_reason: { ...stats.helloRefusalsByReason },
+        malformed_frames_total: stats.malformedFramesTotal,
+        socket_send_errors_total: stats.socketSendErrorsTotal,
+      },
+    },
+  };
+}

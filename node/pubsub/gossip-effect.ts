@@ -1,0 +1,23 @@
+import type { PeerId } from '../transport/transport.ts';
+import type { ControlFrame } from './control-frame.ts';
+import type { HeldMessage } from './message-cache.ts';
+
+/** What the driver is to do. `push` sends one frame to all of `peers`; `reply` gives a cached message to one. */
+export type GossipEffect =
+  | { readonly type: 'push'; readonly message: HeldMessage; readonly peers: readonly PeerId[] }
+  | { readonly type: 'reply'; readonly message: HeldMessage; readonly peer: PeerId }
+  | { readonly type: 'control'; readonly peer: PeerId; readonly frame: ControlFrame };
+
+export const NOTHING: readonly GossipEffect[] = [];
+
+export function graft(peer: PeerId, topic: string): GossipEffect {
+  return { type: 'control', peer, frame: { kind: 'graft', topic } };
+}
+
+export function prune(peer: PeerId, topic: string): GossipEffect {
+  return { type: 'control', peer, frame: { kind: 'prune', topic } };
+}
+
+export function toOne(peer: PeerId, frames: readonly ControlFrame[]): readonly GossipEffect[] {
+  return frames.map((frame) => ({ type: 'control', peer, frame }));
+}

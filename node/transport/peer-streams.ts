@@ -1,0 +1,210 @@
+import type { Connection } from '@matrixai/quic/native/types.js';
+import { messageOf } from '../../kit/errors.ts';
+import { FRAME_BOUND_BYTES, FrameError } from './frames.ts';
+import { InboundStream } from './inbound-stream.ts';
+import { type OutboundFrame, OutboundStream } from './outbound-stream.ts';
+import { RequestStreams } from './request-streams.ts';
+import { TRAFFIC_CLASSES, type TrafficClass } from './transport.ts';
+import { type TransportError, transportError } from './transport-error.ts';
+
+const URGENCY: Readonly<Record<TrafficClass, number>> = { control: 0, direct: 1, gossip: 3, bulk: 6 };
+const CONTROL_RESERVE_BYTES = 1024 * 1024; // a queue full of gossip must not silence membership
+const HIGH_WATER_SHARE = 0.8;
+const UNIDIRECTIONAL = 2;
+const FROM_SERVER = 1;
+
+export interface PeerStreamsModules {
+  readonly connection: Connection;
+  readonly initiator: 'us' | 'them';
+  readonly sendQueueBytes: number;
+  readonly receiveBytes: number;
+  readonly deliver: (trafficClass: TrafficClass, frame: Uint8Array) => void | Promise<void>;
+  readonly answer: (body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly needsPump: () => void;
+  readonly handlerFailed: (what: string, error: unknown) => void;
+  readonly malformed: () => void;
+  readonly highWater: () => void;
+}
+
+/** A stream broke in a way that ends the connection: `ReaderExit` for what came, `StreamLimit` for what could not go. */
+export interface StreamsFailure {
+  readonly name: 'ReaderExit' | 'StreamLimit';
+  readonly detail: string;
+}
+
+/** All streams of one link: four long-lived ones each way and the requests. */
+export class PeerStreams {
+  readonly #modules: PeerStreamsModules;
+  readonly #outbound: readonly OutboundStream[];
+  readonly #inbound = new Map<number, InboundStream>();
+  readonly #requests: RequestStreams;
+  #queuedFrameBytes = 0;
+  #isAboveHighWater = false;
+
+  constructor(modules: PeerStreamsModules) {
+    this.#modules = modules;
+    const ours = modules.initiator === 'us' ? 0 : FROM_SERVER;
+    this.#outbound = TRAFFIC_CLASSES.map(
+      (trafficClass, index) =>
+        new OutboundStream(
+          { streamId: index * 4 + UNIDIRECTIONAL + ours, openingByte: index, urgency: URGENCY[trafficClass] },
+          modules.connection,
+          (bytes) => this.#release(bytes),
+        ),
+    );
+    this.#requests = new RequestStreams({
+      connection: modules.connection,
+      ourFirstStreamId: modules.initiator === 'us' ? 4 : FROM_SERVER, // stream 0 carried the hello
+      maxReceiveBytes: modules.receiveBytes,
+      answer: modules.answer,
+      wrote: modules.needsPump,
+      answerFailed: (error) => modules.handlerFailed('request', error),
+      malformed: modules.malformed,
+    });
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedFrameBytes + this.#requests.queuedBytes;
+  }
+
+  get bufferedBytes(): number {
+    let bytes = this.#requests.bufferedBytes;
+    for (const stream of this.#inbound.values()) bytes += stream.bufferedBytes;
+    return bytes;
+  }
+
+  get openRequestStreams(): number {
+    return this.#requests.openStreams;
+  }
+
+  /** Resolves when QUIC has the whole frame. See `Transport.send`. */
+  send(trafficClass: TrafficClass, body: Uint8Array, signal: AbortSignal): Promise<void> {
+    const bound = FRAME_BOUND_BYTES[trafficClass];
+    if (body.length > bound) {
+      throw transportError(
+        'FRAME_TOO_LARGE',
+        `A ${trafficClass} frame of ${body.length} bytes exceeds ${bound}`,
+        {
+          traffic_class: trafficClass,
+          frame_bytes: body.length,
+          max_bytes: bound,
+        },
+      );
+    }
+    this.#reserve(trafficClass, body.length);
+    return new Promise<void>((resolve, reject) => {
+      this.#enqueue(trafficClass, {
+        body,
+        takenBytes: 0,
+        state: 'waiting',
+        signal,
+        onAbort: undefined,
+        resolve,
+        reject,
+      });
+    });
+  }
+
+  ask(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const bound = FRAME_BOUND_BYTES.request;
+    if (body.length > bound) {
+      throw transportError('FRAME_TOO_LARGE', `A request of ${body.length} bytes exceeds ${bound}`);
+    }
+    this.#reserve('direct', 0);
+    const reply = this.#requests.ask(body, signal);
+    this.#modules.needsPump();
+    return reply;
+  }
+
+  flush(): number | StreamsFailure {
+    try {
+      // Control first and requests next, so that they take what room there is before gossip and bulk do.
+      const [control, ...others] = this.#outbound;
+      let written = control?.flush() ?? 0;
+      if (this.#requests.hasWaiting) written += this.#requests.flush();
+      for (const stream of others) written += stream.flush();
+      return written;
+    } catch (error) {
+      const detail = messageOf(error);
+      return { name: detail.startsWith('StreamLimit') ? 'StreamLimit' : 'ReaderExit', detail };
+    }
+  }
+
+  readable(streamId: number): StreamsFailure | undefined {
+    const isOurs = (streamId & FROM_SERVER) === (this.#modules.initiator === 'us' ? 0 : FROM_SERVER);
+    if ((streamId & UNIDIRECTIONAL) !== 0) return isOurs ? undefined : this.#readFrames(streamId);
+    if (isOurs) this.#requests.readReply(streamId);
+    else this.#requests.readRequest(streamId);
+    return undefined;
+  }
+
+  /** Moves every frame that QUIC has not seen to the streams of the link that replaced this one. */
+  moveWaitingTo(successor: PeerStreams): void {
+    for (const [index, trafficClass] of TRAFFIC_CLASSES.entries()) {
+      for (const frame of this.#outbound[index]?.takeUntouched() ?? []) {
+        try {
+          successor.#reserve(trafficClass, frame.body.length);
+          successor.#enqueue(trafficClass, frame);
+        } catch (error) {
+          frame.reject(error);
+        }
+      }
+    }
+  }
+
+  close(errorFor: () => TransportError): void {
+    for (const stream of this.#outbound) stream.rejectAll(errorFor);
+    for (const stream of this.#inbound.values()) stream.close();
+    this.#inbound.clear();
+    this.#requests.close(errorFor);
+  }
+
+  #readFrames(streamId: number): StreamsFailure | undefined {
+    let stream = this.#inbound.get(streamId);
+    if (stream === undefined) {
+      stream = new InboundStream({
+        deliver: this.#modules.deliver,
+        resumed: this.#modules.needsPump,
+        handlerFailed: this.#modules.handlerFailed,
+      });
+      this.#inbound.set(streamId, stream);
+    }
+    try {
+      if (stream.read(this.#modules.connection, streamId) === 'open') return undefined;
+      return { name: 'ReaderExit', detail: `the peer ended stream ${streamId}` };
+    } catch (error) {
+      if (error instanceof FrameError) this.#modules.malformed();
+      return { name: 'ReaderExit', detail: messageOf(error) };
+    }
+  }
+
+  #enqueue(trafficClass: TrafficClass, frame: OutboundFrame): void {
+    this.#queuedFrameBytes += frame.body.length;
+    this.#outbound[TRAFFIC_CLASSES.indexOf(trafficClass)]?.push(frame);
+    this.#modules.needsPump();
+  }
+
+  #reserve(trafficClass: TrafficClass, bytes: number): void {
+    const capacity = this.#modules.sendQueueBytes;
+    const after = this.queuedBytes + bytes;
+    if (after > capacity + (trafficClass === 'control' ? CONTROL_RESERVE_BYTES : 0)) {
+      throw transportError(
+        'SEND_QUEUE_FULL',
+        `${after} bytes to this peer would exceed the queue of ${capacity}`,
+        {
+          queued_bytes: this.queuedBytes,
+          capacity_bytes: capacity,
+          retriable: true,
+        },
+      );
+    }
+    if (after < capacity * HIGH_WATER_SHARE || this.#isAboveHighWater) return;
+    this.#isAboveHighWater = true;
+    this.#modules.highWater();
+  }
+
+  #release(bytes: number): void {
+    this.#queuedFrameBytes -= bytes;
+    if (this.queuedBytes < this.#modules.sendQueueBytes * HIGH_WATER_SHARE) this.#isAboveHighWater = false;
+  }
+}

@@ -1,0 +1,53 @@
+import quiche from '@matrixai/quic/native/quiche.js';
+import type { Config } from '@matrixai/quic/native/types.js';
+import type { ProcessCertificate } from './certificate.ts';
+import { type TransportTuning, WINDOWS } from './tuning.ts';
+
+const ALPN = ['meshproof/1'];
+const RECEIVE_DATAGRAM_BYTES = 65_527; // the largest UDP payload: what a peer may send us is its path's business
+const SIGNATURE_ALGORITHMS = 'ed25519:ecdsa_secp256r1_sha256';
+
+/** The same TLS and flow control for both roles; `datagramBytes` is the largest packet we send. */
+function buildConfig(
+  certificate: ProcessCertificate,
+  tuning: TransportTuning,
+  datagramBytes: number,
+): Config {
+  const config = quiche.Config.withBoringSslCtx(
+    true, // both sides show a certificate
+    true, // which nobody but the hello vouches for
+    undefined,
+    [Buffer.from(certificate.privateKeyPem)],
+    [Buffer.from(certificate.certificatePem)],
+    SIGNATURE_ALGORITHMS,
+  );
+  config.setApplicationProtos(ALPN);
+  config.grease(true);
+  config.setMaxIdleTimeout(tuning.idleTimeoutMs);
+  config.setMaxRecvUdpPayloadSize(RECEIVE_DATAGRAM_BYTES);
+  config.setMaxSendUdpPayloadSize(datagramBytes);
+  config.setInitialMaxData(WINDOWS.initialConnectionBytes);
+  config.setInitialMaxStreamDataBidiLocal(WINDOWS.initialStreamBytes);
+  config.setInitialMaxStreamDataBidiRemote(WINDOWS.initialStreamBytes);
+  config.setInitialMaxStreamDataUni(WINDOWS.initialStreamBytes);
+  config.setMaxConnectionWindow(WINDOWS.maxConnectionBytes);
+  config.setMaxStreamWindow(WINDOWS.maxStreamBytes);
+  config.setInitialMaxStreamsBidi(tuning.streamsPerConnection);
+  config.setInitialMaxStreamsUni(tuning.streamsPerConnection);
+  config.setDisableActiveMigration(true);
+  config.enableDgram(false, 0, 0);
+  return config;
+}
+
+/** One config for paths over a network, one for the loopback interface, where a packet may be several times as large. */
+export interface QuicConfigs {
+  readonly network: Config;
+  readonly loopback: Config;
+}
+
+export function buildQuicConfigs(certificate: ProcessCertificate, tuning: TransportTuning): QuicConfigs {
+  return {
+    network: buildConfig(certificate, tuning, tuning.datagramBytes),
+    loopback: buildConfig(certificate, tuning, tuning.loopbackDatagramBytes),
+  };
+}

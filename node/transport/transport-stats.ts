@@ -1,0 +1,52 @@
+import type { CloseReason } from './close-codes.ts';
+import { isRefusal } from './close-codes.ts';
+import type { PeerSession } from './peer-session.ts';
+import type { LinkStats } from './transport.ts';
+
+/** Counts since start. All of them only grow. */
+export class TransportCounters {
+  establishedTotal = 0;
+  replacedTotal = 0;
+  closedTotal = 0;
+  readerExitedTotal = 0;
+  dialsTotal = 0;
+  inboundTotal = 0;
+  dialFailuresTotal = 0;
+  connectsWhileConnectedTotal = 0;
+  disconnectsTotal = 0;
+  sendQueueHighWaterTotal = 0;
+  malformedFramesTotal = 0;
+  /** Frames of a class that no room takes. */
+  unclaimedFramesTotal = 0;
+  readonly helloRefusalsByReason: Record<string, number> = {};
+
+  /** A connection ended before its hello was done. */
+  countRefusal(reason: CloseReason): void {
+    if (!isRefusal(reason.name)) return;
+    this.helloRefusalsByReason[reason.name] = (this.helloRefusalsByReason[reason.name] ?? 0) + 1;
+  }
+}
+
+/** What QUIC and our driver know of one link now; undefined before its hello is done. */
+export function linkStatsOf(session: PeerSession, nowMs: number): LinkStats | undefined {
+  const { link, connection, streams } = session;
+  if (link === undefined || streams === undefined) return undefined;
+  const stats = connection.native.stats();
+  const path = connection.native.pathStats().find(({ active }) => active);
+  return {
+    link,
+    rttMs: path?.rtt ?? null,
+    congestionWindowBytes: path?.cwnd ?? null,
+    sentPackets: stats.sent,
+    lostPackets: stats.lost,
+    lostBytes: stats.lostBytes,
+    sentBytes: stats.sentBytes,
+    receivedBytes: stats.recvBytes,
+    sentDatagrams: connection.sentDatagrams,
+    receivedDatagrams: connection.receivedDatagrams,
+    mtuBytes: path?.pmtu ?? null,
+    lastSentAgoMs: Math.max(0, nowMs - connection.lastSentMs),
+    lastReceivedAgoMs: Math.max(0, nowMs - connection.lastReceivedMs),
+    queuedBytes: streams.queuedBytes,
+  };
+}

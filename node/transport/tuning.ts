@@ -1,0 +1,44 @@
+/** The times and bounds of a transport, with the reason for each default. A test shortens the times. */
+export interface TransportTuning {
+  readonly idleTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly connectTimeoutMs: number;
+  readonly helloTimeoutMs: number;
+  readonly drainMs: number;
+  readonly stallMs: number;
+  readonly tickMs: number;
+  readonly sendQueueBytesPerLink: number;
+  readonly receiveBytesPerLink: number;
+  readonly maxHalfOpenInbound: number;
+  readonly streamsPerConnection: number;
+  readonly datagramBytes: number;
+  readonly loopbackDatagramBytes: number;
+  readonly acknowledgeDelayMs: number;
+  readonly acknowledgeEveryPackets: number;
+}
+
+export const DEFAULT_TUNING: TransportTuning = {
+  idleTimeoutMs: 30_000,
+  keepAliveMs: 15_000, // half of the idle timeout, so that one lost keep-alive is not a lost link
+  connectTimeoutMs: 10_000,
+  helloTimeoutMs: 5_000,
+  drainMs: 5_000,
+  stallMs: 10_000,
+  tickMs: 500,
+  sendQueueBytesPerLink: 24 * 1024 * 1024, // one 16 MiB message and room for the rest
+  receiveBytesPerLink: 64 * 1024 * 1024, // frames and requests that are not whole yet or wait for a handler
+  maxHalfOpenInbound: 256,
+  streamsPerConnection: 4_096,
+  datagramBytes: 1_350, // fits an Ethernet path with tunnels; QUIC here does not probe for more
+  loopbackDatagramBytes: 9_000, // below macOS's 9,216 for UDP; the loopback interface takes it whole
+  acknowledgeDelayMs: 5,
+  acknowledgeEveryPackets: 8, // below the initial window of 10 packets, so that a sender never waits for the delay
+};
+
+/** The congestion window that one stream or one connection may open at the receiver, quiche's own ceilings. */
+export const WINDOWS = {
+  initialStreamBytes: 1024 * 1024,
+  maxStreamBytes: 16 * 1024 * 1024,
+  initialConnectionBytes: 2 * 1024 * 1024,
+  maxConnectionBytes: 24 * 1024 * 1024,
+} as const;

@@ -1,0 +1,260 @@
+import { sha256Hex } from '../kit/hash.ts';
+import {
+  DOCUMENT_NAMES,
+  type DocumentName,
+  type EvidenceRecord,
+  type JournalEntry,
+  type StoredDocument,
+  type Verdict,
+} from './evidence.ts';
+import { type FixturePlace, fixtureId, healthyDocument } from './fixture-documents.ts';
+import { encodeLine, genesisOf } from './journal-line.ts';
+import { type Observation, seen } from './observation.ts';
+import { allDirectedPairs, type Plan } from './plan-schema.ts';
+import type { Proof } from './read-proof.ts';
+
+const START_WALL_MS = Date.UTC(2026, 10, 21, 12);
+const INTERVAL_MS = 60_000;
+const MESSAGES = 200;
+
+/** What a test may change of the healthy proof; everything else follows from it. */
+export interface FixtureOverrides {
+  readonly nodes?: readonly string[];
+  readonly windows?: number;
+  readonly scenarios?: readonly string[];
+  readonly gateText?: string;
+  /** Changes a document as the node answers it. */
+  readonly body?: (body: Record<string, unknown>, name: DocumentName, place: FixturePlace) => unknown;
+  /** Process lifetimes: gives the epoch of a reading. By default one lifetime for the whole run. */
+  readonly epoch?: (place: { readonly node: string; readonly step: number }) => {
+    boot_id: string;
+    uptime_secs: number;
+  };
+  /** Changes the finished sequence of records. */
+  readonly records?: (records: readonly EvidenceRecord[]) => readonly EvidenceRecord[];
+}
+
+/**
+ * A healthy proof of two nodes and two windows with baseline and fanout_burst, made in memory for tests: every pair
+ * received at its first attempt, every burst delivered, one process lifetime per node, all documents seen.
+ */
+export function fixtureProof(overrides: FixtureOverrides = {}): Proof {
+  const plan = fixturePlan(overrides);
+  const planSha256 = sha256Hex(planText(plan));
+  const documents = new Map<string, Observation<unknown>>();
+  const healthy = fixtureRecords(plan, planSha256, overrides, documents);
+  const records = overrides.records?.(healthy) ?? healthy;
+  const entries: JournalEntry[] = [];
+  for (const record of records) {
+    const seq = entries.length + 1;
+    const prev = entries.at(-1)?.hash ?? genesisOf(plan.run_id);
+    entries.push(encodeLine({ seq, at_wall_ms: START_WALL_MS + seq * 100, prev, record }).entry);
+  }
+  return {
+    dir: '/proofs/fixture',
+    plan,
+    planSha256,
+    gateText: gateTextOf(overrides),
+    entries,
+    records,
+    torn: null,
+    documents,
+  };
+}
+
+/** The bytes of `plan.json`. */
+export function planText(plan: Plan): string {
+  return `${JSON.stringify(plan, null, 2)}\n`;
+}
+
+function gateTextOf(overrides: FixtureOverrides): string {
+  return overrides.gateText ?? 'name = "fixture"\n';
+}
+
+function fixturePlan(overrides: FixtureOverrides): Plan {
+  const names = overrides.nodes ?? ['ams', 'nyc'];
+  return {
+    format: 'meshproof.plan.v1',
+    run_id: '20261121T120000Z-fixture',
+    created_wall_ms: START_WALL_MS,
+    seed: 7,
+    network: 'local',
+    roster: names.map((name) => ({ name, region: null })),
+    anchor: names[0] ?? '',
+    control: 'loopback',
+    pairs: allDirectedPairs(names),
+    expect_path: 'raw_quic_acked',
+    scenarios: (overrides.scenarios ?? ['baseline', 'fanout_burst']).map((name) => ({
+      name,
+      options: {},
+      destructive: null,
+    })),
+    windows: { count: overrides.windows ?? 2, interval_ms: INTERVAL_MS },
+    telemetry: { every_ms: 5_000, deadline_ms: 4_000 },
+    gate: { name: 'fixture', sha256: sha256Hex(gateTextOf(overrides)) },
+    bundle_sha256: sha256Hex('bundle'),
+  };
+}
+
+function* fixtureRun(plan: Plan, planSha256: string, sample: SampleMaker): Generator<EvidenceRecord> {
+  const names = plan.roster.map(({ name }) => name);
+  yield {
+    type: 'run_started',
+    run_id: plan.run_id,
+    version: '0.1.0',
+    command: ['soak', '--local', String(names.length)],
+    environment: { platform: 'linux', cpus: 2 },
+  };
+  yield { type: 'plan_sealed', plan, plan_sha256: planSha256 };
+  for (const node of names) {
+    yield {
+      type: 'node_identified',
+      node,
+      agent_id: fixtureId(`agent-${node}`),
+      machine_id: fixtureId(node),
+      udp_address: '127.0.0.1:40000',
+      boot_id: `boot-${node}`,
+      version: '0.1.0',
+    };
+  }
+  yield { type: 'mesh_ready', after_ms: 812.5, live_links: plan.pairs.length };
+  for (let window = 1; window <= plan.windows.count; window += 1) {
+    yield { type: 'window_started', window, planned_offset_ms: (window - 1) * INTERVAL_MS, late_ms: 0 };
+    for (const { name: scenario, options } of plan.scenarios) {
+      yield { type: 'scenario_started', window, scenario, options };
+      for (const node of names) yield sample(window, scenario, 'pre', node);
+      yield* scenario === 'baseline' ? pairOutcomes(plan, window) : burstDeliveries(plan, window, scenario);
+      for (const node of names) yield sample(window, scenario, 'post', node);
+      yield { type: 'scenario_finished', window, scenario, outcome: 'ran', why: null, took_ms: 2_500 };
+    }
+    yield { type: 'window_finished', window, outcome: 'ran', why: null, took_ms: 5_100 };
+  }
+  yield { type: 'run_finished', exit_code: 0, took_ms: plan.windows.count * INTERVAL_MS };
+}
+
+function* pairOutcomes(plan: Plan, window: number): Generator<EvidenceRecord> {
+  for (const [index, [from, to]] of plan.pairs.entries()) {
+    const payload = sha256Hex(`${window}-${from}-${to}`);
+    yield {
+      type: 'pair_outcome',
+      window,
+      scenario: 'baseline',
+      from,
+      to,
+      request_id: `w${window}-${from}-${to}`,
+      sent: true,
+      accepted: true,
+      acked: true,
+      received: true,
+      duplicates: 0,
+      attempts: 1,
+      path: plan.expect_path,
+      latency_ms: 1.5 + index,
+      payload_sha256: payload,
+      received_sha256: payload,
+      sender_verified: true,
+      failure: null,
+    };
+  }
+}
+
+function* burstDeliveries(plan: Plan, window: number, scenario: string): Generator<EvidenceRecord> {
+  for (const { name } of plan.roster) {
+    yield {
+      type: 'burst_delivery',
+      window,
+      scenario,
+      publisher: plan.anchor,
+      subscriber: name,
+      topic: `meshproof.fanout.w${window}`,
+      planned: MESSAGES,
+      published: MESSAGES,
+      delivered: MESSAGES,
+      duplicates: 0,
+      corrupted: 0,
+      latency_ms: { p50: 1.2, p99: 6.5, max: 9.25 },
+      missing_seqs: [],
+    };
+  }
+}
+
+type SampleMaker = (window: number, scenario: string, phase: 'pre' | 'post', node: string) => EvidenceRecord;
+
+function fixtureRecords(
+  plan: Plan,
+  planSha256: string,
+  overrides: FixtureOverrides,
+  documents: Map<string, Observation<unknown>>,
+): readonly EvidenceRecord[] {
+  const names = plan.roster.map(({ name }) => name);
+  const steps = new Map<string, number>();
+  const sample: SampleMaker = (window, scenario, phase, node) => {
+    const step = (steps.get(node) ?? 0) + 1;
+    steps.set(node, step);
+    const epoch = overrides.epoch?.({ node, step }) ?? {
+      boot_id: `boot-${node}`,
+      uptime_secs: 60 + 20 * step,
+    };
+    const peers = names.filter((name) => name !== node);
+    const place: FixturePlace = {
+      node,
+      peers,
+      window,
+      scenario,
+      phase,
+      step,
+      bootId: epoch.boot_id,
+      uptimeSecs: epoch.uptime_secs,
+    };
+    const stored = DOCUMENT_NAMES.map((name): [DocumentName, Observation<StoredDocument>] => {
+      const healthy = healthyDocument(name, place);
+      const body = overrides.body?.(healthy, name, place) ?? healthy;
+      const rawText = JSON.stringify(body);
+      const file = `windows/${String(window).padStart(3, '0')}/diagnostics/${scenario}/${node}-${phase}-${name}.json`;
+      documents.set(file, seen(body));
+      return [name, seen({ file, sha256: sha256Hex(rawText), bytes: Buffer.byteLength(rawText), epoch })];
+    });
+    const atMs = 10_000 * step;
+    return {
+      type: 'sample',
+      window,
+      scenario,
+      phase,
+      node,
+      at_wall_ms: START_WALL_MS + atMs,
+      at_mono_ms: atMs,
+      took_ms: 12,
+      documents: Object.fromEntries(stored),
+      gauges: {},
+    };
+  };
+  return [...fixtureRun(plan, planSha256, sample)];
+}
+
+/** A verdict of GO for the proof, with one finding per window, scenario and node, as a judge would give it. */
+export function fixtureVerdict(proof: Proof): Verdict {
+  const windows = Array.from({ length: proof.plan.windows.count }, (_, at) => at + 1);
+  return {
+    gate: proof.plan.gate.name,
+    gate_sha256: proof.plan.gate.sha256,
+    overall: 'GO',
+    windows: windows.map((window) => ({ window, verdict: 'GO', reasons: [] })),
+    reasons: [],
+    findings: windows.flatMap((window) =>
+      proof.plan.scenarios.flatMap(({ name: scenario }) =>
+        proof.plan.roster.map(({ name: subject }) => ({
+          objective: 'no receive drops',
+          scope: 'node' as const,
+          subject,
+          window,
+          scenario,
+          verdict: 'GO' as const,
+          value: seen(0),
+          limit: { max: 0 },
+          margin: 0,
+          reason: `${subject}: dropped_full grew by 0`,
+        })),
+      ),
+    ),
+  };
+}

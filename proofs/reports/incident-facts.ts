@@ -1,0 +1,24 @@
+import type { Proof } from '../read-proof.ts';
+
+/** What happened beside the experiments: unexpected ends of processes, restarts, faults of the harness, interruption. */
+export function incidentFacts(proof: Proof): readonly string[] {
+  return proof.records.flatMap((record): string[] => {
+    switch (record.type) {
+      case 'process_exited': {
+        if (record.expected) return [];
+        const how = record.signal ?? `code ${record.code ?? 'unknown'}`;
+        const words = record.last_words.at(-1);
+        const last = words === undefined ? '' : `; last words: ${words}`;
+        return [`${record.role} ${record.node} ended unexpectedly (${how})${last}`];
+      }
+      case 'restart_declared':
+        return [`window ${record.window} ${record.scenario}: restarted ${record.node} on purpose`];
+      case 'harness_fault':
+        return [`harness fault ${record.code}: ${record.message}`];
+      case 'run_interrupted':
+        return [`the run was interrupted by ${record.signal}`];
+      default:
+        return [];
+    }
+  });
+}

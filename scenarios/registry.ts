@@ -1,0 +1,20 @@
+import { UsageError } from '../kit/errors.ts';
+import { baseline } from './baseline.ts';
+import { fanoutBurst } from './fanout-burst.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Every scenario that can be asked for, in the order in which help lists them. */
+export const SCENARIOS: readonly Scenario[] = [baseline, fanoutBurst];
+
+/**
+ * The scenario of that name.
+ * @throws UsageError `UNKNOWN_SCENARIO`, listing the known ones
+ */
+export function scenarioNamed(name: string): Scenario {
+  const found = SCENARIOS.find((candidate) => candidate.name === name);
+  if (found) return found;
+  const known = SCENARIOS.map((candidate) => candidate.name).join(', ');
+  throw new UsageError('UNKNOWN_SCENARIO', `--scenarios: "${name}" is not a scenario; known: ${known}`, {
+    details: { name, known },
+  });
+}

@@ -1,0 +1,28 @@
+// Builds what the npm package ships: the command as one JavaScript file, the node bundle, and the gate definitions.
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { BUNDLE_BANNER, buildBundleFiles, bundleDigest } from '../harness/deploy/bundle-files.ts';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+await rm(dist, { recursive: true, force: true });
+await mkdir(join(dist, 'bundle'), { recursive: true });
+
+const files = await buildBundleFiles(root);
+for (const file of files) await writeFile(join(dist, 'bundle', file.name), file.contents);
+await writeFile(join(dist, 'bundle', 'digest'), bundleDigest(files));
+
+await build({
+  entryPoints: { cli: join(root, 'harness/cli.ts'), 'signing-worker': join(root, 'kit/signing-worker.ts') },
+  outdir: dist,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  external: ['esbuild'],
+  banner: { js: BUNDLE_BANNER },
+});
+await cp(join(root, 'gates/definitions'), join(dist, 'gates'), { recursive: true });
+console.log(`dist/ built; node bundle ${bundleDigest(files).slice(0, 12)}`);
