@@ -4,7 +4,6 @@ const MAX_EXAMPLES = 4;
 
 /** The worst of several verdicts, GO < INCONCLUSIVE < NO-GO. Nothing judged is INCONCLUSIVE, never GO. */
 export function worstOf(words: readonly VerdictWord[]): VerdictWord {
-  if (words.length === 0) return 'INCONCLUSIVE';
   return VERDICTS.findLast((word) => words.includes(word)) ?? 'INCONCLUSIVE';
 }
 

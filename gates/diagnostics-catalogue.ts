@@ -4,6 +4,7 @@
  * Keys are path prefixes, values the figures below them.
  */
 const STREAMS = ['pubsub', 'membership', 'bulk'];
+const PUMPS = [...STREAMS, 'direct'];
 const STAGES = ['decode', 'verify', 'dedupe_lock_acquire', 'dedupe_check', 'eager_fanout', 'republish'];
 const STAGE_COUNTERS = 'count total_ns over_1s_count over_5s_count over_30s_count';
 
@@ -13,7 +14,7 @@ const COUNTERS: Readonly<Record<string, string>> = {
   ...below('gossip.dispatcher', STREAMS, {
     own: 'received completed timed_out total_elapsed_ns over_1s_count over_5s_count over_30s_count',
   }),
-  ...below('gossip.recv_pump', STREAMS, {
+  ...below('gossip.recv_pump', PUMPS, {
     own: 'produced_total enqueued_total dequeued_total dropped_full shed_priority dropped_closed',
   }),
   'gossip.pubsub_stages':
@@ -44,7 +45,7 @@ const GAUGES: Readonly<Record<string, string>> = {
   'gossip.dispatcher': 'pubsub_workers membership_workers',
   ...below('gossip.dispatcher', STREAMS, { own: 'max_elapsed_ms' }),
   ...below('gossip.dispatcher.recv_depth', STREAMS, { own: 'latest max capacity' }),
-  ...below('gossip.recv_pump', STREAMS, {
+  ...below('gossip.recv_pump', PUMPS, {
     own: 'latest_depth max_depth capacity max_dwell_ms avg_dwell_ms producer_per_sec consumer_per_sec',
   }),
   'gossip.pubsub_stages.suppressed_peers': 'length',
@@ -63,6 +64,7 @@ const GAUGES: Readonly<Record<string, string>> = {
     'event_loop_utilization heap_used_bytes external_bytes array_buffers_bytes rss_bytes open_fds timers_active',
   'runtime.event_loop_delay_ms': 'p50 p99 max',
   'runtime.crypto_pool': 'workers queue_depth sign_ms_p50 sign_ms_p99 verify_ms_p50 verify_ms_p99',
+  'runtime.api': 'sse_clients sse_queued_bytes',
   health: 'peers send_ready_peers',
 };
 

@@ -58,9 +58,16 @@ describe('growth of a counter', () => {
   });
 
   test('after a declared restart counts from 0 and names the lost tail', () => {
+    const tenSecsApart: FixtureOverrides['records'] = (records) => {
+      const own = records.filter((record) => record.type === 'sample' && record.node === 'nyc');
+      const timed = records.map((record) =>
+        record.type === 'sample' ? { ...record, at_mono_ms: own.indexOf(record) * 10_000 } : record,
+      );
+      return added(1, declared(1)).records(timed);
+    };
     const found = growthOf(
       'window',
-      { ...reads([10, 11, 13, 2, 2, 2, 2, 2]), ...restarted('nyc', 4), ...added(1, declared(1)) },
+      { ...reads([10, 11, 13, 2, 2, 2, 2, 2]), ...restarted('nyc', 4), records: tenSecsApart },
       1,
     );
     expect(found.value).toEqual({ seen: 5 });

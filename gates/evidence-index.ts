@@ -120,7 +120,11 @@ export function openDocument(
   if (file === undefined) {
     return missing('unreadable', `${at}: ${observed.seen.file} is not in the proof; ${decide}`);
   }
-  if (!isSeen(file)) return missing(file.missing, `${at}: ${observed.seen.file}: ${file.why}; ${decide}`);
+  if (!isSeen(file)) {
+    const { file: path } = observed.seen;
+    const why = file.why.includes(path) ? file.why : `${path}: ${file.why}`;
+    return missing(file.missing, `${at}: ${why}; ${decide}`);
+  }
   if (typeof file.seen !== 'object' || file.seen === null) {
     return missing('unreadable', `${at}: ${observed.seen.file} is not a JSON object; ${decide}`);
   }

@@ -86,6 +86,12 @@ describe('holes of earlier judges, closed', () => {
     expect(reasonsText(verdict)).toMatch(/nyc: gossip\S* of window 2 fanout_burst post/);
   });
 
+  test('a counter that is below 0 throughout is INCONCLUSIVE', () => {
+    const verdict = judged(evidenceOf(figureFrom('nyc', 1, 'gossip.recv_pump.pubsub.dropped_full', -1)));
+    expect(verdict.overall).toBe('INCONCLUSIVE');
+    expect(reasonsText(verdict)).toContain('a counter below 0');
+  });
+
   test('a null dispatcher is INCONCLUSIVE', () => {
     const verdict = judged(evidenceOf(figureFrom('nyc', 2, 'gossip.dispatcher.pubsub', null)));
     expect(verdict.overall).toBe('INCONCLUSIVE');

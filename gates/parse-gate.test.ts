@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../kit/errors.ts';
@@ -94,6 +95,12 @@ describe('a gate definition', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('is parsed as the documentation shows it', () => {
+    const page = readFileSync(new URL('../docs/gates.md', import.meta.url), 'utf8');
+    const example = /```toml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    expect(parseGate(example, 'docs/gates.md').objectives).toHaveLength(1);
   });
 
   test('tells which scenarios it names', () => {

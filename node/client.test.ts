@@ -37,6 +37,11 @@ function newClient(baseUrl: string): NodeClient {
   clients.push(client);
   return client;
 }
+async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+}
 const answering = (body: string | Uint8Array, status = 200) =>
   clientOf((_request, response) => response.writeHead(status).end(body));
 
@@ -162,13 +167,13 @@ describe('an event stream', () => {
   it('gives each event however the bytes are cut, and passes over comments and unknown events', async () => {
     const whole = `: ping\n\n${lifecycle('Established')}event: news\ndata: {}\n\n${lifecycle('Closed')}`;
     const client = await streaming(...(whole.match(/[\s\S]{1,7}/g) ?? []));
-    const seen = await Array.fromAsync(await client.peerEvents());
+    const seen = await all(await client.peerEvents());
     expect(seen.map(({ data }) => data.event)).toEqual(['Established', 'Closed']);
   });
 
   it('ends with a bad body when a known event does not fit', async () => {
     const client = await streaming(lifecycle('Married'));
-    await expect(Array.fromAsync(await client.peerEvents())).rejects.toMatchObject({
+    await expect(all(await client.peerEvents())).rejects.toMatchObject({
       code: 'NODE_BAD_BODY',
       details: { field: 'event' },
     });

@@ -47,7 +47,7 @@ export interface NodeClientOptions {
   readonly timeoutMs?: number;
 }
 
-export type DocumentBody<Name extends NodeDocumentName> = z.infer<(typeof DOCUMENT_BODIES)[Name]>;
+type DocumentBody<Name extends NodeDocumentName> = z.infer<(typeof DOCUMENT_BODIES)[Name]>;
 
 /** A document as it was served: parsed, and as the exact text, since raw bytes are evidence. */
 export interface ServedDocument<Name extends NodeDocumentName> {

@@ -6,7 +6,7 @@ import { parseToml } from '../kit/toml.ts';
 import { isLoopback, parseAddress } from './api/address.ts';
 import type { SocketAddress } from './transport/transport.ts';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const address = (what: string) =>
   z.string(`expected ${what}`).transform((text, context): SocketAddress => {

@@ -97,7 +97,7 @@ export class MeshNode {
     const pubsub = new PubSub({}, { transport, agent, signing, clock, random, log });
     const direct = new DirectMessages(
       {},
-      { transport, agentId: agent.id, machineId: machine.id, clock, random, log },
+      { transport, agentId: agent.id, machineId: machine.id, clock, log },
     );
     transport.onFrame('control', (link, frame) => {
       if (membership.handleControlFrame(link, frame) || pubsub.handleControlFrame(link, frame)) return;

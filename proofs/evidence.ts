@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { observationSchema } from './observation.ts';
 import { planSchema } from './plan-schema.ts';
+import { verdictSchema } from './verdict-schema.ts';
+
+export { type Finding, VERDICTS, type Verdict, type VerdictWord } from './verdict-schema.ts';
 
 /**
  * The vocabulary of evidence: every record that a run can write. Names are `snake_case` and carry their units, since
@@ -13,7 +16,7 @@ const nodeName = z.string().min(1);
 const windowIndex = z.int().min(1).describe('1-based index of the window in the plan');
 
 /** Process lifetime of a node: counters may be subtracted only inside one epoch. */
-export const epochSchema = z.strictObject({
+const epochSchema = z.strictObject({
   boot_id: z.string().min(1),
   uptime_secs: z.number().min(0),
 });
@@ -29,11 +32,11 @@ export const DOCUMENT_NAMES = [
   'runtime',
   'health',
 ] as const;
-export const documentNameSchema = z.enum(DOCUMENT_NAMES);
+const documentNameSchema = z.enum(DOCUMENT_NAMES);
 export type DocumentName = z.infer<typeof documentNameSchema>;
 
 /** One raw document kept as a file of the proof. */
-export const storedDocumentSchema = z.strictObject({
+const storedDocumentSchema = z.strictObject({
   file: z.string().describe('path inside the proof directory, with forward slashes'),
   sha256: hex64,
   bytes: z.int().min(0),
@@ -122,7 +125,7 @@ const scenarioFinished = z.strictObject({
 });
 
 /** Why a pair of the matrix failed; labels as operators of the nearest system know them. */
-export const FAILURE_CLASSES = [
+const FAILURE_CLASSES = [
   'command_dispatch_fail',
   'send_no_result',
   'send_err',
@@ -229,43 +232,6 @@ const fault = z.strictObject({
 });
 
 const interrupted = z.strictObject({ type: z.literal('run_interrupted'), signal: z.string() });
-
-export const VERDICTS = ['GO', 'INCONCLUSIVE', 'NO-GO'] as const;
-export const verdictWordSchema = z.enum(VERDICTS);
-export type VerdictWord = z.infer<typeof verdictWordSchema>;
-
-/** What the judge found for one objective at one place (a node, a pair, the fleet…). */
-export const findingSchema = z.strictObject({
-  objective: z.string(),
-  scope: z.enum(['node', 'pair', 'fleet', 'window', 'soak']),
-  subject: z.string().describe('node name, "a→b", "fleet", "window 2", "soak"'),
-  window: windowIndex.nullable(),
-  scenario: z.string().nullable(),
-  verdict: verdictWordSchema,
-  value: observationSchema(z.union([z.number(), z.literal('infinity')])),
-  limit: z.strictObject({ max: z.number().optional(), min: z.number().optional() }),
-  margin: z
-    .number()
-    .nullable()
-    .describe('distance to the limit in the unit of the metric, negative when broken'),
-  reason: z.string(),
-});
-export type Finding = z.infer<typeof findingSchema>;
-
-/** The judgement of a whole proof by one gate. */
-export const verdictSchema = z.strictObject({
-  gate: z.string(),
-  gate_sha256: hex64,
-  overall: verdictWordSchema,
-  windows: z.array(
-    z.strictObject({ window: windowIndex, verdict: verdictWordSchema, reasons: z.array(z.string()) }),
-  ),
-  reasons: z
-    .array(z.string())
-    .describe('why the overall verdict is not GO; for INCONCLUSIVE, what would decide it'),
-  findings: z.array(findingSchema),
-});
-export type Verdict = z.infer<typeof verdictSchema>;
 
 const judged = z.strictObject({ type: z.literal('judged'), verdict: verdictSchema });
 

@@ -45,10 +45,12 @@ export function fixtureProof(overrides: FixtureOverrides = {}): Proof {
   const healthy = fixtureRecords(plan, planSha256, overrides, documents);
   const records = overrides.records?.(healthy) ?? healthy;
   const entries: JournalEntry[] = [];
+  let windowAtMs = 0;
   for (const record of records) {
+    if (record.type === 'window_started') windowAtMs = record.planned_offset_ms;
     const seq = entries.length + 1;
     const prev = entries.at(-1)?.hash ?? genesisOf(plan.run_id);
-    entries.push(encodeLine({ seq, at_wall_ms: START_WALL_MS + seq * 100, prev, record }).entry);
+    entries.push(encodeLine({ seq, at_wall_ms: START_WALL_MS + windowAtMs + seq * 10, prev, record }).entry);
   }
   return {
     dir: '/proofs/fixture',
@@ -214,7 +216,7 @@ function fixtureRecords(
       documents.set(file, seen(body));
       return [name, seen({ file, sha256: sha256Hex(rawText), bytes: Buffer.byteLength(rawText), epoch })];
     });
-    const atMs = 10_000 * step;
+    const atMs = (window - 1) * INTERVAL_MS + step * 1_000;
     return {
       type: 'sample',
       window,

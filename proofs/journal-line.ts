@@ -59,7 +59,7 @@ const lineSchema = z.strictObject({
 const HASH_TAIL = /,"hash":"([0-9a-f]{64})"\}/g;
 
 /** Whether `bytes` begin with a whole, intact line that something other than a LF follows. */
-export function hidesWholeLine(bytes: Buffer): boolean {
+function hidesWholeLine(bytes: Buffer): boolean {
   for (const match of bytes.toString('latin1').matchAll(HASH_TAIL)) {
     const end = match.index + TAIL_BYTES;
     if (end < bytes.length && hashOf(bytes.subarray(0, end)) === match[1]) return true;

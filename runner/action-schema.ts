@@ -15,7 +15,7 @@ const topic = z.string().min(1).max(256);
 /** `discover` and `noop_ack`. Loose, since operators of x0x put flags of their own in here. */
 export const plainParamsSchema = z.looseObject({ request_id: requestId.optional() });
 
-export const discoverDetailsSchema = z.strictObject({
+const discoverDetailsSchema = z.strictObject({
   runner_version: z.string(),
   streams: z
     .strictObject({ direct: z.boolean(), events: z.boolean() })
@@ -28,7 +28,7 @@ export const discoverDetailsSchema = z.strictObject({
 export type DiscoverDetails = z.infer<typeof discoverDetailsSchema>;
 
 /** The send call as a whole, from the runner's side, in ms; DESIGN "Budgets nest". */
-export const SEND_BUDGET_MS = { default: 12_000, max: 60_000 } as const;
+const SEND_BUDGET_MS = { default: 12_000, max: 60_000 } as const;
 
 export const sendDmParamsSchema = z.strictObject({
   recipient_aid: hex64Schema,

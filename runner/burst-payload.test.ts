@@ -25,7 +25,9 @@ describe('burst payloads', () => {
         '000001a3185c507b' +
         '0000002a',
     );
-    expect(sha256Hex(encodeBurstPayload(GOLDEN, 4_096))).toBe('5a41100009d8620d6c82bdbf27568140751ded7b32d6f79b9dd2c7297b012958');
+    expect(sha256Hex(encodeBurstPayload(GOLDEN, 4_096))).toBe(
+      '5a41100009d8620d6c82bdbf27568140751ded7b32d6f79b9dd2c7297b012958',
+    );
   });
 
   it('have exactly the size asked for and describe themselves', () => {

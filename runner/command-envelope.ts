@@ -13,21 +13,19 @@ import {
 const DOMAIN = Buffer.from('meshproof.command.v1\0', 'utf8');
 
 /** Why a command is not executed. Counted by code; none of them says more than the sender already knows. */
-export const REFUSAL_CODES = [
-  'ENVELOPE_MALFORMED',
-  'COMMAND_UNSIGNED',
-  'OPERATOR_UNKNOWN',
-  'SIGNATURE_INVALID',
-  'COMMAND_MALFORMED',
-  'COMMAND_FOR_ANOTHER_NODE',
-  'COMMAND_EXPIRED',
-  'COMMAND_NOT_YET_VALID',
-  'COMMAND_LIFETIME_TOO_LONG',
-  'COMMAND_LOG_FULL',
-  'COMMAND_LOG_UNWRITABLE',
-  'RUNNER_BUSY',
-] as const;
-export type RefusalCode = (typeof REFUSAL_CODES)[number];
+export type RefusalCode =
+  | 'ENVELOPE_MALFORMED'
+  | 'COMMAND_UNSIGNED'
+  | 'OPERATOR_UNKNOWN'
+  | 'SIGNATURE_INVALID'
+  | 'COMMAND_MALFORMED'
+  | 'COMMAND_FOR_ANOTHER_NODE'
+  | 'COMMAND_EXPIRED'
+  | 'COMMAND_NOT_YET_VALID'
+  | 'COMMAND_LIFETIME_TOO_LONG'
+  | 'COMMAND_LOG_FULL'
+  | 'COMMAND_LOG_UNWRITABLE'
+  | 'RUNNER_BUSY';
 export type Refusal = { readonly refused: RefusalCode; readonly why: string };
 
 /** Public keys by operator id, as deployed with the runner. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { codeOf, UsageError } from '../kit/errors.ts';
 import { ML_DSA_65 } from '../kit/signing.ts';
@@ -39,18 +40,27 @@ export type RunnerConfig = Omit<z.infer<typeof configSchema>, 'operator_keys'> &
 };
 
 /**
- * Reads the configuration at `path`, operator keys included.
+ * Reads the configuration at `path`, operator keys included. Relative paths are relative to its directory.
  * @throws UsageError naming file and field
  */
 export function loadConfig(path: string): RunnerConfig {
   const { operator_keys, ...config } = parseToml(readText(path, 'the configuration'), path, configSchema);
-  const keys = operator_keys.map((entry, index) => publicKeyOf(entry, `${path}: operator_keys.${index}`));
-  return { ...config, operators: new Map(keys.map((key) => [operatorId(key), key])) };
+  const home = dirname(resolve(path));
+  const keys = operator_keys.map((entry, index) =>
+    publicKeyOf(entry, home, `${path}: operator_keys.${index}`),
+  );
+  return {
+    ...config,
+    api_token_path: resolve(home, config.api_token_path),
+    control_token_path: resolve(home, config.control_token_path),
+    data_dir: resolve(home, config.data_dir),
+    operators: new Map(keys.map((key) => [operatorId(key), key])),
+  };
 }
 
-function publicKeyOf(entry: string, where: string): Uint8Array {
+function publicKeyOf(entry: string, home: string, where: string): Uint8Array {
   const isInline = entry.length >= ML_DSA_65.publicKeyBytes;
-  const key = isInline ? Buffer.from(entry, 'base64') : keyInFile(entry, where);
+  const key = isInline ? Buffer.from(entry, 'base64') : keyInFile(resolve(home, entry), where);
   if (key.length === ML_DSA_65.publicKeyBytes) return key;
   throw new UsageError(
     'OPERATOR_KEY_INVALID',

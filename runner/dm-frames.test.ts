@@ -11,17 +11,28 @@ describe('direct message frames', () => {
   it('are, byte for byte, the forms that operators know', () => {
     expect(Buffer.from(encodeCommandDm('{"a":1}')).toString()).toBe('x0xtest|cmd|eyJhIjoxfQ==');
     expect(Buffer.from(encodeResultDm('{}')).toString()).toBe('x0xtest|res|e30=');
-    const hop = { requestId: 'r-1', digestMarker: 'nyc-sfo', anchorAid: 'a'.repeat(64), payload: Buffer.from('m|x') };
+    const hop = {
+      requestId: 'r-1',
+      digestMarker: 'nyc-sfo',
+      anchorAid: 'a'.repeat(64),
+      payload: Buffer.from('m|x'),
+    };
     expect(Buffer.from(encodeHopDm(hop)).toString()).toBe(`x0xtest|hop|r-1|nyc-sfo|${'a'.repeat(64)}|m|x`);
   });
 
   it('give back a hop, bars and zeros of the payload included', () => {
     fc.assert(
-      fc.property(requestId, digestMarker, fc.option(hex64, { nil: '' }), bytes, (id, marker, anchorAid, payload) => {
-        const frame = decodeDm(encodeHopDm({ requestId: id, digestMarker: marker, anchorAid, payload }));
-        expect(frame).toMatchObject({ form: 'hop', requestId: id, digestMarker: marker, anchorAid });
-        expect(frame?.form === 'hop' && Buffer.compare(frame.payload, payload)).toBe(0);
-      }),
+      fc.property(
+        requestId,
+        digestMarker,
+        fc.option(hex64, { nil: '' }),
+        bytes,
+        (id, marker, anchorAid, payload) => {
+          const frame = decodeDm(encodeHopDm({ requestId: id, digestMarker: marker, anchorAid, payload }));
+          expect(frame).toMatchObject({ form: 'hop', requestId: id, digestMarker: marker, anchorAid });
+          expect(frame?.form === 'hop' && Buffer.compare(frame.payload, payload)).toBe(0);
+        },
+      ),
     );
   });
 
@@ -56,7 +67,11 @@ describe('direct message frames', () => {
   });
 
   it('are not looked for beyond the longest possible header', () => {
-    const endless = Buffer.concat([Buffer.from('x0xtest|hop|'), Buffer.alloc(1_000_000, 0x61), Buffer.from('|||')]);
+    const endless = Buffer.concat([
+      Buffer.from('x0xtest|hop|'),
+      Buffer.alloc(1_000_000, 0x61),
+      Buffer.from('|||'),
+    ]);
     expect(decodeDm(endless)).toBeUndefined();
   });
 });

@@ -92,7 +92,11 @@ export class FakeNode implements NodeApi {
   async close(): Promise<void> {}
 
   /** A direct message arrives here. */
-  receiveDirect(message: { readonly from: FakeNode; readonly payload: Uint8Array; readonly verified: boolean }): void {
+  receiveDirect(message: {
+    readonly from: FakeNode;
+    readonly payload: Uint8Array;
+    readonly verified: boolean;
+  }): void {
     const { from, payload, verified } = message;
     const event: DirectEvent = {
       event: 'direct_message',
@@ -135,10 +139,10 @@ export class FakeNode implements NodeApi {
   #stream<T>(emitter: EventEmitter, signal: AbortSignal | undefined): AsyncIterable<T> {
     if (this.down) throw this.down;
     const options = { close: ['end'], ...(signal ? { signal } : {}) };
-    const arrivals: AsyncIterable<[T]> = on(emitter, 'event', options);
+    const arrivals = on(emitter, 'event', options); // listens from now on, whenever it is read
     return {
-      async *[Symbol.asyncIterator]() {
-        for await (const [event] of arrivals) yield event;
+      async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+        for await (const [event] of { [Symbol.asyncIterator]: () => arrivals }) yield event;
       },
     };
   }

@@ -1,82 +1,86 @@
+// The program of a runner: `main.ts --config FILE`. Parses, starts, and stops on signals.
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { realClock } from '../kit/clock.ts';
 import { createSigning } from '../kit/create-signing.ts';
-import { codeOf, messageOf, UsageError } from '../kit/errors.ts';
+import { codeOf, FaultError, messageOf, UsageError } from '../kit/errors.ts';
 import { onParentGone } from '../kit/lifeline.ts';
+import manifest from '../package.json' with { type: 'json' };
 import { loadConfig } from './config.ts';
 import { nodeOpener } from './open-node.ts';
 import { Runner } from './runner.ts';
 
-const STOP_BUDGET_MS = 4_500; // of the 5 s promised on SIGTERM
-const EXIT = { ok: 0, fault: 5, usage: 64, internal: 70 } as const;
+const STOP_WATCHDOG_MS = 4_500; // the promise is 5 s from the signal to the end of the process
+const EXIT = { stopped: 0, fault: 5, usage: 64, internal: 70 } as const;
+const USAGE = 'usage: meshproof-runner --config FILE';
 
-async function main(): Promise<void> {
-  const config = loadConfig(configPath());
-  const log = pino(
-    { level: config.log_level, base: { node: config.node_name, role: 'runner' } },
-    pino.destination(2),
-  );
+function commandLine(): { readonly config: string } | 'version' | 'help' {
+  const options = {
+    config: { type: 'string' },
+    version: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  } as const;
+  try {
+    const { values } = parseArgs({ options, allowPositionals: false });
+    if (values.help) return 'help';
+    if (values.version) return 'version';
+    if (values.config === undefined) throw new UsageError('CONFIG_MISSING', '--config FILE is missing');
+    return { config: values.config };
+  } catch (cause) {
+    throw new UsageError('BAD_ARGUMENTS', `${messageOf(cause)}; ${USAGE}`, { cause });
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof FaultError ? EXIT.fault : EXIT.internal;
+}
+
+async function run(configFile: string): Promise<void> {
+  const config = loadConfig(configFile);
+  const base = { role: 'runner', node: config.node_name };
+  const log = pino({ level: config.log_level, base }, pino.destination(2));
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.on(event, (error: unknown) => log.error({ code: codeOf(error), why: messageOf(error) }, event));
+  }
+  process.stdout.on('error', () => {}); // nobody reads the announcement; not a reason to end
+
   const signing = await createSigning();
-  const runner = new Runner(config, {
-    open: nodeOpener(config.api_base, config.api_token_path),
-    signing,
-    clock: realClock,
-    log,
-  });
-
+  const open = nodeOpener(config.api_base, config.api_token_path);
+  const runner = new Runner(config, { open, signing, clock: realClock, log });
   const starting = new AbortController();
   let stopping = false;
-  const stop = (why: string) => {
+  const stop = async (why: string): Promise<void> => {
     if (stopping) return;
     stopping = true;
-    starting.abort(new UsageError('STOPPED', why));
-    setTimeout(() => process.exit(EXIT.fault), STOP_BUDGET_MS).unref();
     log.info({ why }, 'stopping');
-    void runner
-      .stop()
-      .then(() => signing.close())
-      .then(
-        () => process.exit(EXIT.ok),
-        (error: unknown) => fail(error),
-      );
+    setTimeout(() => {
+      log.error({ why }, `did not stop within ${STOP_WATCHDOG_MS} ms; ending the process`);
+      process.exit(EXIT.internal);
+    }, STOP_WATCHDOG_MS);
+    starting.abort(new FaultError('RUNNER_STOPPING', `stopped by ${why}`));
+    await runner.stop();
+    await signing.close();
+    process.exit(EXIT.stopped);
   };
-  process.once('SIGTERM', () => stop('SIGTERM'));
-  process.once('SIGINT', () => stop('SIGINT'));
-  onParentGone(() => stop('the parent process is gone'));
-  process.on('unhandledRejection', (error) =>
-    log.error({ code: codeOf(error), why: messageOf(error) }, 'unhandled'),
-  );
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => void stop(signal));
+  onParentGone(() => void stop('the end of the parent'));
 
   try {
     const { host, port } = await runner.start(starting.signal);
     process.stdout.write(`listening control=${host.includes(':') ? `[${host}]` : host}:${port}\n`);
   } catch (error) {
-    if (stopping) return;
-    await runner.stop();
-    throw error;
+    if (!stopping) throw error;
   }
 }
 
-function configPath(): string {
-  const usage = 'usage: runner --config FILE';
-  try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
-    if (values.config !== undefined) return values.config;
-  } catch (cause) {
-    throw new UsageError('FLAG_UNKNOWN', `${messageOf(cause)}; ${usage}`, { cause });
-  }
-  throw new UsageError('FLAG_MISSING', usage);
-}
-
-function fail(error: unknown): void {
-  process.stderr.write(`${messageOf(error)}\n`);
+try {
+  const command = commandLine();
+  if (command === 'help') process.stdout.write(`${USAGE}\n`);
+  else if (command === 'version') process.stdout.write(`${manifest.version}\n`);
+  else await run(command.config);
+} catch (error) {
+  // One line and no stack: this is for the person who started it.
+  process.stderr.write(`meshproof-runner: ${messageOf(error)}\n`);
   process.exit(exitCodeOf(error));
 }
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
-  return codeOf(error) === 'UNKNOWN' ? EXIT.internal : EXIT.fault;
-}
-
-main().catch(fail);

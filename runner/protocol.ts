@@ -38,7 +38,7 @@ export const envelopeSchema = z.strictObject({
 });
 export type Envelope = z.infer<typeof envelopeSchema>;
 
-export const RESULT_KINDS = [
+const resultKindSchema = z.enum([
   'runner_ready',
   'discover_reply',
   'ack',
@@ -48,8 +48,8 @@ export const RESULT_KINDS = [
   'collect_ready',
   'subscribe_collect_result',
   'error',
-] as const;
-export type ResultKind = (typeof RESULT_KINDS)[number];
+]);
+export type ResultKind = z.infer<typeof resultKindSchema>;
 
 /** Kinds that another result of the same command follows. */
 export const PROGRESS_KINDS: ReadonlySet<ResultKind> = new Set(['collect_ready']);
@@ -62,7 +62,7 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 
 /** What a runner reports. `(boot_id, seq)` names a result; `seq` counts all results of one runner process from 1. */
 export const resultSchema = z.strictObject({
-  kind: z.enum(RESULT_KINDS),
+  kind: resultKindSchema,
   command_id: idSchema.nullable().describe('null for what no command asked for'),
   request_id: z.string().nullable(),
   outcome: outcomeSchema,

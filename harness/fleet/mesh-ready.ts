@@ -1,14 +1,25 @@
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { Deadline } from '../../kit/deadline.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
+import type { AgentBody, HealthBody, PeersBody } from '../../node/api/schema/status.ts';
+import type { CallOptions } from '../../node/client.ts';
 import { isSeen } from '../../proofs/observation.ts';
 import type { MeshHost } from './mesh-host.ts';
 
 const POLL_MS = 100;
 
+/** What of a host is looked at. */
+export interface ReadyHost extends Pick<MeshHost, 'name' | 'udpAddress' | 'udpPortBound'> {
+  readonly node: {
+    health(options: CallOptions): Promise<Pick<HealthBody, 'status' | 'degraded_reason'>>;
+    agent(options: CallOptions): Promise<Pick<AgentBody, 'machine_id'>>;
+    peers(options: CallOptions): Promise<Pick<PeersBody, 'peers'>>;
+  };
+}
+
 /** What one look at a host found; `problem` is null when it is ready. */
 interface HostState {
-  readonly host: MeshHost;
+  readonly host: ReadyHost;
   readonly machineId: string | null;
   readonly peers: ReadonlySet<string>;
   readonly problem: string | null;
@@ -26,7 +37,7 @@ export interface ReadyMesh {
  * @throws FaultError `MESH_NOT_READY`, naming who lacks whom
  */
 export async function waitForMesh(
-  hosts: readonly MeshHost[],
+  hosts: readonly ReadyHost[],
   { budgetMs, signal, clock = realClock }: { budgetMs: number; signal: AbortSignal; clock?: Clock },
 ): Promise<ReadyMesh> {
   const startedMs = clock.nowMs();
@@ -49,7 +60,7 @@ export async function waitForMesh(
   }
 }
 
-async function look(host: MeshHost, signal: AbortSignal): Promise<HostState> {
+async function look(host: ReadyHost, signal: AbortSignal): Promise<HostState> {
   try {
     const [health, agent, peers, bound] = await Promise.all([
       host.node.health({ signal }),

@@ -47,7 +47,10 @@ describe('the pair ledger', () => {
     ['wrong_path', (l: PairLedger) => bothEnds(l, { ...GOOD_SEND, path: 'gossip_inbox' }, GOOD_RECEIPT)],
     ['wrong_path', (l: PairLedger) => bothEnds(l, { ...GOOD_SEND, path: null }, GOOD_RECEIPT)],
     ['corrupted', (l: PairLedger) => bothEnds(l, GOOD_SEND, { ...GOOD_RECEIPT, sha256: 'b'.repeat(64) })],
-    ['unverified_sender', (l: PairLedger) => bothEnds(l, GOOD_SEND, { ...GOOD_RECEIPT, senderVerified: false })],
+    [
+      'unverified_sender',
+      (l: PairLedger) => bothEnds(l, GOOD_SEND, { ...GOOD_RECEIPT, senderVerified: false }),
+    ],
     ['duplicated', (l: PairLedger) => bothEnds(l, GOOD_SEND, GOOD_RECEIPT, GOOD_RECEIPT)],
   ] as const)('names a failure %s, with the pair', ([label, events]) => {
     const ledger = ledgerOf();

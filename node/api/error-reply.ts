@@ -23,10 +23,10 @@ export class RequestError extends MeshproofError {
 // Codes of the rooms that are not direct-message codes, each with the status that fits it.
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   DEADLINE_EXCEEDED: 504,
-  PUBLISH_OVERLOADED: 503,
-  SUBSCRIPTION_LIMIT: 503,
-  STOPPED: 503,
-  NOT_STARTED: 503,
+  TOPIC_INVALID: 400,
+  PUBLISH_QUEUE_FULL: 503,
+  PUBSUB_STOPPED: 503,
+  SUBSCRIPTIONS_FULL: 503,
 };
 
 /** The status and body for anything thrown in a handler. Codes become lower-case machine codes; details go beside. */

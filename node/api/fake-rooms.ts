@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { realClock } from '../../kit/clock.ts';
 import { FaultError } from '../../kit/errors.ts';
 import { sha256Hex } from '../../kit/hash.ts';
@@ -9,9 +10,14 @@ import { connectivityDocument } from '../diagnostics/connectivity.ts';
 import { RuntimeMonitor } from '../diagnostics/runtime.ts';
 import { transportDocument } from '../diagnostics/transport.ts';
 import { DirectMessages } from '../direct/direct-messages.ts';
+import {
+  type GossipMessage,
+  Subscriptions as PubSubSubscriptions,
+  type Subscription,
+} from '../pubsub/subscriptions.ts';
 import type { LinkEvent, PeerLink, Transport, TransportStats } from '../transport/transport.ts';
 import { ApiServer } from './api-server.ts';
-import type { ApiServices, PubSubService, TopicDelivery } from './services.ts';
+import type { ApiServices, PubSubService } from './services.ts';
 
 export const OWN_AGENT = sha256Hex('own agent');
 export const OWN_MACHINE = sha256Hex('own machine');
@@ -62,24 +68,23 @@ export class FakeTransport implements Transport {
 }
 
 /** Gossip inside this process only. */
-export class FakePubSub implements PubSubService {
-  readonly #subscribers = new Set<{
-    readonly topic: string;
-    readonly deliver: (message: TopicDelivery) => void;
-  }>();
+class FakePubSub implements PubSubService {
+  readonly #subscriptions = new PubSubSubscriptions({ log: pino({ level: 'silent' }) });
+  slowDrops = 0;
 
   async publish(topic: string, payload: Uint8Array): Promise<{ messageId: string }> {
-    for (const subscriber of this.#subscribers) {
-      if (subscriber.topic === topic)
-        subscriber.deliver({ topic, payload, sender: OWN_AGENT, verified: true });
-    }
-    return { messageId: randomBytes(32).toString('hex') };
+    const messageId = randomBytes(32).toString('hex');
+    const place = { origin: OWN_AGENT, seq: 1, hops: 0, receivedAtUnixMs: 0 };
+    this.#subscriptions.deliver({ messageId, topic, payload, ...place });
+    return { messageId };
   }
 
-  subscribe(topic: string, deliver: (message: TopicDelivery) => void): { cancel(): void } {
-    const subscriber = { topic, deliver };
-    this.#subscribers.add(subscriber);
-    return { cancel: () => this.#subscribers.delete(subscriber) };
+  subscribe(topic: string, deliver: (message: GossipMessage) => void): Subscription {
+    return this.#subscriptions.add(topic, deliver);
+  }
+
+  recordSlowSubscriberDrops(events: number): void {
+    this.slowDrops += events;
   }
 }
 
@@ -157,6 +162,7 @@ export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } =
     api,
     dataDir,
     transport,
+    pubsub,
     direct,
     asked,
     baseUrl: `http://127.0.0.1:${address.port}`,

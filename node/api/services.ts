@@ -1,4 +1,5 @@
 import type { DirectMessages } from '../direct/direct-messages.ts';
+import type { PubSub } from '../pubsub/pubsub.ts';
 import type { LinkEvent, PeerLink } from '../transport/transport.ts';
 import type { AckDocument } from './schema/ack.ts';
 import type { ConnectivityDocument } from './schema/connectivity.ts';
@@ -8,21 +9,8 @@ import type { GossipDocument } from './schema/gossip.ts';
 import type { RuntimeDocument } from './schema/runtime.ts';
 import type { TransportDocument } from './schema/transport.ts';
 
-/** A message of a topic that this node verified, or published itself. */
-export interface TopicDelivery {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  /** Agent id of the origin. */
-  readonly sender: string;
-  readonly verified: boolean;
-}
-
-export interface PubSubService {
-  /** Resolves when the message is accepted, signed and on its way; rejects when it was not taken. */
-  publish(topic: string, payload: Uint8Array): Promise<{ readonly messageId: string }>;
-  /** `deliver` must return at once; it is called until `cancel`. */
-  subscribe(topic: string, deliver: (message: TopicDelivery) => void): { cancel(): void };
-}
+/** What the API asks of gossip. */
+export type PubSubService = Pick<PubSub, 'publish' | 'subscribe' | 'recordSlowSubscriberDrops'>;
 
 /** What the API asks of direct messages; a failed send rejects with a code of `DIRECT_ERROR_STATUS` in upper case. */
 export type DirectService = Pick<DirectMessages, 'send' | 'subscribe' | 'subscriberEvicted'>;

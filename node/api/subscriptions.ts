@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { MeshproofError } from '../../kit/errors.ts';
+import type { GossipMessage } from '../pubsub/subscriptions.ts';
 import type { messageEventSchema } from './schema/messages.ts';
-import type { PubSubService, TopicDelivery } from './services.ts';
+import type { PubSubService } from './services.ts';
 import type { SseStream } from './sse.ts';
 
 const MAX_SUBSCRIPTIONS = 4_096;
@@ -20,12 +21,12 @@ export class Subscriptions {
 
   /**
    * Subscribes and gives the id, 16 hex characters. Two subscriptions to one topic are two ids and two events.
-   * @throws MeshproofError `SUBSCRIPTION_LIMIT`
+   * @throws MeshproofError `SUBSCRIPTIONS_FULL`
    */
   add(topic: string): string {
     if (this.#byId.size >= MAX_SUBSCRIPTIONS) {
       throw new MeshproofError(
-        'SUBSCRIPTION_LIMIT',
+        'SUBSCRIPTIONS_FULL',
         `more than ${MAX_SUBSCRIPTIONS} subscriptions; delete some first`,
       );
     }
@@ -51,13 +52,21 @@ export class Subscriptions {
     for (const id of [...this.#byId.keys()]) this.remove(id);
   }
 
-  #deliver(id: string, message: TopicDelivery): void {
+  #deliver(id: string, { topic, payload, origin }: GossipMessage): void {
     if (!this.#byId.has(id) || this.#events.clients === 0) return;
-    const { topic, payload, sender, verified } = message;
-    this.#events.send('message', {
+    const evicted = this.#events.send('message', {
       type: 'message',
-      data: { subscription_id: id, topic, payload: toBase64(payload), sender, verified, trust_level: null },
+      // Gossip hands out nothing that it has not verified.
+      data: {
+        subscription_id: id,
+        topic,
+        payload: toBase64(payload),
+        sender: origin,
+        verified: true,
+        trust_level: null,
+      },
     } satisfies z.infer<typeof messageEventSchema>);
+    if (evicted > 0) this.#pubsub.recordSlowSubscriberDrops(evicted);
   }
 }
 

@@ -30,7 +30,8 @@ export interface DirectMessagesModules {
   readonly agentId: AgentId;
   readonly machineId: PeerId;
   readonly clock: Clock;
-  readonly random?: { bytes(length: number): Uint8Array };
+  /** Makes 32 hex characters, never the same twice, not even after a restart: a reused id is taken for a repetition. */
+  readonly freshRequestId?: () => string;
   readonly log: Pick<Logger, 'error' | 'warn'>;
   /** Tries to bring the link to a known peer back; waited for no longer than a send's budget allows. */
   readonly ensureLink?: (peerId: PeerId, signal: AbortSignal) => Promise<unknown>;
@@ -68,7 +69,7 @@ export class DirectMessages {
       { clock, log, onDelivered: () => this.#dmStats.count('incoming_delivered_to_subscribe') },
     );
     this.#receiver = new DirectReceiver(
-      { replayEntries: options.replayEntries ?? 8_192 },
+      options.replayEntries === undefined ? {} : { maxEntries: options.replayEntries },
       { clock, delivery: this.#delivery, ackStats: this.#ackStats, dmStats: this.#dmStats },
     );
   }
@@ -158,8 +159,7 @@ export class DirectMessages {
       throw new DirectSendError('no_connectivity', 'direct messages are not started');
     refuseUnsupported(options);
     refuseOversized(payload);
-    const { random = { bytes: randomBytes } } = this.#modules;
-    const requestId = Buffer.from(random.bytes(16)).toString('hex');
+    const requestId = (this.#modules.freshRequestId ?? freshRequestId)();
     if (agentId === this.#modules.agentId) {
       const receipt = await loopBack(
         { ...this.#modules, delivery: this.#delivery },
@@ -182,4 +182,8 @@ export class DirectMessages {
       this.#stopping.signal.removeEventListener('abort', onStop);
     }
   }
+}
+
+function freshRequestId(): string {
+  return randomBytes(16).toString('hex'); // not from a seed, which a second start might share
 }

@@ -30,7 +30,7 @@ export class DirectReceiver {
   #closed = false;
 
   constructor(
-    options: { readonly replayEntries: number },
+    options: { readonly maxEntries?: number },
     modules: {
       readonly clock: Clock;
       readonly delivery: Delivery;
@@ -39,7 +39,7 @@ export class DirectReceiver {
     },
   ) {
     this.#modules = modules;
-    this.#replays = new ReplayCache({ maxEntries: options.replayEntries });
+    this.#replays = new ReplayCache(options);
   }
 
   /** From now on every request is answered with "closing". */

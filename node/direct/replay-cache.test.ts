@@ -22,6 +22,7 @@ test('the cache behaves like a list of the newest entries that are not too old',
       const cache = new ReplayCache({ ttlMs: 100, maxEntries: 5 });
       let model: { key: string; payload: string; atMs: number }[] = [];
       let nowMs = 0;
+      let evicted = 0;
       for (const step of steps) {
         nowMs += step.afterMs;
         const [key, payload] = [`${step.key}`, `${step.payload}`];
@@ -31,9 +32,11 @@ test('the cache behaves like a list of the newest entries that are not too old',
         expect(cache.find(key, payload, nowMs)).toBe(expected);
         if (expected === 'new') {
           cache.remember(key, payload, nowMs);
+          evicted += model.length === 5 ? 1 : 0;
           model = [...model, { key, payload, atMs: nowMs }].slice(-5);
         }
         expect(cache.size).toBe(model.length);
+        expect(cache.evictedTotal).toBe(evicted);
       }
     }),
   );

@@ -5,7 +5,7 @@ import type { Signer, Signing } from '../../kit/signing.ts';
 import { createKeyFile, damagedKeyFile, readKeyFile } from './key-file.ts';
 import { formatKey, parseKey } from './key-format.ts';
 
-export interface IdentityKey extends Signer {
+interface IdentityKey extends Signer {
   /** SHA-256 of the public key, 64 lowercase hex characters. */
   readonly id: string;
 }

@@ -211,7 +211,7 @@ describe('six nodes in virtual time', () => {
           expect(world.linkCount()).toBe(15);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 40 },
     );
   });
 });

@@ -1,3 +1,4 @@
+import type { PeerId } from '../transport/transport.ts';
 import {
   type Announcement,
   type ControlFrame,
@@ -12,7 +13,26 @@ import type { MessageCache } from './message-cache.ts';
 const TELL_WHOLE_BELOW = 64;
 /** Ids given in answer to one summary; the rest waits for the next round. */
 const MAX_ANSWER_IDS = 8_192;
+const ROUND_EVERY_MS = 30_000;
 const ALL_BUCKETS = 'ffffffffffffffff';
+
+/** When the next comparison is due and with whom: one peer per round, for all topics, every peer in turn. */
+export class AntiEntropyRounds {
+  dueMs = 0;
+  #round = 0;
+
+  restart(nowMs: number): void {
+    this.dueMs = nowMs + ROUND_EVERY_MS;
+  }
+
+  /** The peer to compare with now, if it is time. */
+  next(peers: ReadonlySet<PeerId>, nowMs: number): PeerId | undefined {
+    if (nowMs < this.dueMs || peers.size === 0) return undefined;
+    this.restart(nowMs);
+    this.#round += 1;
+    return [...peers][this.#round % peers.size];
+  }
+}
 
 /**
  * Finds what two caches do not share, in three narrowing steps: a summary of 12 bytes and a name per topic; for a
@@ -81,7 +101,11 @@ export function answerBuckets(cache: MessageCache, topic: string, theirs: readon
 /** What we hold in the digest's buckets and its sender does not. */
 export function lackingIn(
   cache: MessageCache,
-  { topic, mask, entries }: { readonly topic: string; readonly mask: string; readonly entries: readonly Announcement[] },
+  {
+    topic,
+    mask,
+    entries,
+  }: { readonly topic: string; readonly mask: string; readonly entries: readonly Announcement[] },
 ): Announcement[] {
   const theirs = new Set(entries.map(({ id }) => id));
   return idsIn(cache, topic, mask).filter(({ id }) => !theirs.has(id));

@@ -46,7 +46,9 @@ export class BatchSigner {
     if (this.#queue.length >= maxQueued || this.#queuedBytes + bytes > maxQueuedBytes) {
       const details = { queued: this.#queue.length, queued_bytes: this.#queuedBytes };
       return Promise.reject(
-        new PublishError('PUBLISH_QUEUE_FULL', 'too many messages wait to be signed; publish more slowly', { details }),
+        new PublishError('PUBLISH_QUEUE_FULL', 'too many messages wait to be signed; publish more slowly', {
+          details,
+        }),
       );
     }
     return new Promise((resolve, reject) => {

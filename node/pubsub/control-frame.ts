@@ -22,7 +22,7 @@ const LAST_KIND = 0x3f;
 /** Most ids in one IHAVE, IWANT or digest frame. */
 export const MAX_IDS_PER_FRAME = 1_024;
 /** Most topics in one IHAVE or summary frame. */
-export const MAX_TOPICS_PER_FRAME = 256;
+export const MAX_TOPICS_PER_FRAME = 64; // keeps every control frame below 64 KiB, whatever the length of the topics
 /** Buckets that a topic's ids fall into for anti-entropy; see `IdSet`. */
 export const BUCKETS = 64;
 const ID_BYTES = 32;
@@ -54,7 +54,12 @@ export type ControlFrame =
   | { readonly kind: 'prune'; readonly topic: string }
   | { readonly kind: 'summary'; readonly topics: readonly TopicSummary[] }
   | { readonly kind: 'buckets'; readonly topic: string; readonly setHashes: readonly string[] }
-  | { readonly kind: 'digest'; readonly topic: string; readonly mask: string; readonly entries: readonly Announcement[] }
+  | {
+      readonly kind: 'digest';
+      readonly topic: string;
+      readonly mask: string;
+      readonly entries: readonly Announcement[];
+    }
   | { readonly kind: 'keyWant'; readonly agentId: AgentId }
   | { readonly kind: 'key'; readonly publicKey: Uint8Array };
 
@@ -99,7 +104,8 @@ export function encodeControl(frame: ControlFrame): Uint8Array {
       break;
     case 'summary':
       writer.u16(frame.topics.length);
-      for (const { topic, count, setHash } of frame.topics) writer.text(topic).u32(count).bytes(fromHex(setHash));
+      for (const { topic, count, setHash } of frame.topics)
+        writer.text(topic).u32(count).bytes(fromHex(setHash));
       break;
     case 'buckets':
       writer.text(frame.topic);
@@ -151,7 +157,11 @@ function readBody(kind: ControlFrame['kind'], reader: ByteReader): ControlFrame 
         })),
       };
     case 'buckets':
-      return { kind, topic: readTopic(reader), setHashes: Array.from({ length: BUCKETS }, () => readSetHash(reader)) };
+      return {
+        kind,
+        topic: readTopic(reader),
+        setHashes: Array.from({ length: BUCKETS }, () => readSetHash(reader)),
+      };
     case 'digest':
       return { kind, topic: readTopic(reader), mask: readSetHash(reader), entries: readEntries(reader) };
     case 'keyWant':

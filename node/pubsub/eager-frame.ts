@@ -2,7 +2,7 @@ import { ByteReader, BytesError, ByteWriter } from '../../kit/bytes.ts';
 import { type SignedMessage, writeMessage } from './message.ts';
 import { fromHex, toHex } from './wire-hex.ts';
 
-const EAGER_KIND = 0x20;
+const EAGER_KIND = 0x40; // outside the control kinds, so that one byte tells a frame's class
 const HOPS_AT = 1;
 const AGE_AT = 2;
 const HEADER_BYTES = 38;
@@ -48,7 +48,10 @@ export function messageBytes(frame: Uint8Array): Uint8Array {
 }
 
 /** A copy of `frame` with its header rewritten for the next hop; the message stays byte for byte the origin's. */
-export function rewriteHeader(frame: Uint8Array, { hops, ageMs }: Pick<EagerHeader, 'hops' | 'ageMs'>): Uint8Array {
+export function rewriteHeader(
+  frame: Uint8Array,
+  { hops, ageMs }: Pick<EagerHeader, 'hops' | 'ageMs'>,
+): Uint8Array {
   const copy = new Uint8Array(frame);
   copy[HOPS_AT] = hops;
   new DataView(copy.buffer).setUint32(AGE_AT, clampAge(ageMs));

@@ -21,3 +21,14 @@ export function prune(peer: PeerId, topic: string): GossipEffect {
 export function toOne(peer: PeerId, frames: readonly ControlFrame[]): readonly GossipEffect[] {
   return frames.map((frame) => ({ type: 'control', peer, frame }));
 }
+
+/** One IWANT per peer. At most 128 asks per peer are outstanding, so the bound of a frame cannot be passed. */
+export function iwantFrames(asks: readonly { readonly peer: PeerId; readonly id: string }[]): GossipEffect[] {
+  const byPeer = new Map<PeerId, string[]>();
+  for (const { peer, id } of asks) {
+    const ids = byPeer.get(peer);
+    if (ids) ids.push(id);
+    else byPeer.set(peer, [id]);
+  }
+  return [...byPeer].map(([peer, ids]) => ({ type: 'control', peer, frame: { kind: 'iwant', ids } }));
+}

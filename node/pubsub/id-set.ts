@@ -29,7 +29,9 @@ export class IdSet {
   }
 
   bucketHashes(): string[] {
-    return Array.from({ length: BUCKETS }, (_, at) => wordsToHex(this.#words[at * 2], this.#words[at * 2 + 1]));
+    return Array.from({ length: BUCKETS }, (_, at) =>
+      wordsToHex(this.#words[at * 2], this.#words[at * 2 + 1]),
+    );
   }
 }
 

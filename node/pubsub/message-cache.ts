@@ -124,7 +124,8 @@ export class MessageCache {
 
   /** Lets go of everything past its age. */
   expire(nowMs: number): void {
-    for (const cache of this.#topics.values()) this.#expireTopic(cache, nowMs, cache.unordered ? 'all' : 'head');
+    for (const cache of this.#topics.values())
+      this.#expireTopic(cache, nowMs, cache.unordered ? 'all' : 'head');
   }
 
   forgetTopic(topic: string): void {
@@ -137,8 +138,10 @@ export class MessageCache {
 
   #shrink(cache: TopicCache, nowMs: number): void {
     this.#expireTopic(cache, nowMs, 'head');
-    while (cache.totalBytes > this.#limits.bytesPerTopic && this.#evictOldest(cache)) cache.evictedByBytes += 1;
-    while (cache.entries.size > this.#limits.messagesPerTopic && this.#evictOldest(cache)) cache.evictedByCount += 1;
+    while (cache.totalBytes > this.#limits.bytesPerTopic && this.#evictOldest(cache))
+      cache.evictedByBytes += 1;
+    while (cache.entries.size > this.#limits.messagesPerTopic && this.#evictOldest(cache))
+      cache.evictedByCount += 1;
     while (this.#totalBytes > this.#limits.totalBytes) {
       const largest = this.#largestTopic();
       if (!largest || !this.#evictOldest(largest)) break;
@@ -171,7 +174,8 @@ export class MessageCache {
 
   #largestTopic(): TopicCache | undefined {
     let largest: TopicCache | undefined;
-    for (const cache of this.#topics.values()) if (!largest || cache.totalBytes > largest.totalBytes) largest = cache;
+    for (const cache of this.#topics.values())
+      if (!largest || cache.totalBytes > largest.totalBytes) largest = cache;
     return largest;
   }
 }

@@ -13,7 +13,10 @@ const MAX_VERIFIED_ROOTS = 1_024; // 3.4 KiB each
 export class MessageVerifier {
   readonly #signing: Pick<Signing, 'verify'>;
   readonly #verified = new BoundedMap<string, Uint8Array>({ max: MAX_VERIFIED_ROOTS });
-  readonly #inFlight = new Map<string, { readonly signature: Uint8Array; readonly result: Promise<boolean> }>();
+  readonly #inFlight = new Map<
+    string,
+    { readonly signature: Uint8Array; readonly result: Promise<boolean> }
+  >();
 
   constructor(modules: { signing: Pick<Signing, 'verify'> }) {
     this.#signing = modules.signing;
@@ -38,7 +41,11 @@ export class MessageVerifier {
 
   async #check(
     batch: string,
-    { publicKey, statement, signature }: { publicKey: Uint8Array; statement: Uint8Array; signature: Uint8Array },
+    {
+      publicKey,
+      statement,
+      signature,
+    }: { publicKey: Uint8Array; statement: Uint8Array; signature: Uint8Array },
   ): Promise<boolean> {
     try {
       const isGood = await this.#signing.verify(publicKey, statement, signature);

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { ByteReader, BytesError, type ByteWriter } from '../../kit/bytes.ts';
-import { sha256 } from '../../kit/hash.ts';
 import { rootFromAuditPath } from '../../kit/merkle.ts';
 import { ML_DSA_65 } from '../../kit/signing.ts';
 import type { AgentId } from '../transport/transport.ts';
@@ -121,7 +120,8 @@ function decodeTopic(bytes: Uint8Array): string {
 function readProof(reader: ByteReader): BatchProof {
   const leafIndex = reader.u8('leaf index');
   const treeSize = reader.u8('batch size');
-  if (treeSize < 1 || treeSize > MAX_BATCH) throw new BytesError('batch size', `${treeSize} not in 1..${MAX_BATCH}`);
+  if (treeSize < 1 || treeSize > MAX_BATCH)
+    throw new BytesError('batch size', `${treeSize} not in 1..${MAX_BATCH}`);
   if (leafIndex >= treeSize) throw new BytesError('leaf index', `${leafIndex} of ${treeSize}`);
   const length = reader.u8('audit path');
   if (length > MAX_PATH) throw new BytesError('audit path', `${length} hashes exceed ${MAX_PATH}`);
@@ -130,7 +130,7 @@ function readProof(reader: ByteReader): BatchProof {
   return { leafIndex, treeSize, path, signature: reader.bytes('signature', ML_DSA_65.signatureBytes) };
 }
 
-/** Whether `publicKey` is the one that `agentId` names. */
-export function isKeyOf(agentId: AgentId, publicKey: Uint8Array): boolean {
-  return publicKey.length === ML_DSA_65.publicKeyBytes && toHex(sha256(publicKey)) === agentId;
+/** The agent whose public key this is: its SHA-256. */
+export function agentIdOf(publicKey: Uint8Array): AgentId {
+  return hash('sha256', publicKey, 'hex');
 }

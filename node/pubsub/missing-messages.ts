@@ -102,12 +102,16 @@ export class MissingMessages {
     return this.#peers.get(peer);
   }
 
-  announce(id: string, { peer, topic, graceMs, nowMs }: { peer: PeerId; topic: string; graceMs: number; nowMs: number }): void {
+  announce(
+    id: string,
+    { peer, topic, graceMs, nowMs }: { peer: PeerId; topic: string; graceMs: number; nowMs: number },
+  ): void {
     const known = this.#missing.get(id);
     if (known) {
       if (known.announcers.length >= MAX_ANNOUNCERS || known.announcers.some((a) => a.peer === peer)) return;
       known.announcers.push({ peer, asks: 0, askedAtMs: 0 });
-      if (known.current !== undefined) this.#schedule(known, Math.min(known.dueMs, Math.max(nowMs, known.patienceEndsMs)));
+      if (known.current !== undefined)
+        this.#schedule(known, Math.min(known.dueMs, Math.max(nowMs, known.patienceEndsMs)));
       return;
     }
     if (this.#missing.size >= MAX_MISSING) {
@@ -195,7 +199,9 @@ export class MissingMessages {
       missing.next = at + 1;
       missing.current = announcer.peer;
       missing.patienceEndsMs =
-        nowMs + Math.max(MIN_PATIENCE_MS, 2 * state.rttMs, 2 * this.#answerMs) + state.outstanding * PATIENCE_PER_OUTSTANDING_MS;
+        nowMs +
+        Math.max(MIN_PATIENCE_MS, 2 * state.rttMs, 2 * this.#answerMs) +
+        state.outstanding * PATIENCE_PER_OUTSTANDING_MS;
       const alone = announcers.length === 1 ? SOLE_ANNOUNCER_PATIENCE_MS * announcer.asks : 0;
       missing.dueMs = missing.patienceEndsMs + alone;
       state.outstanding += 1;

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../kit/bounded.ts';
 import type { AgentId, PeerId } from '../transport/transport.ts';
-import { isKeyOf } from './message.ts';
+import { agentIdOf } from './message.ts';
 
 const MAX_LEARNT_KEYS = 4_096; // 2 KiB each
 const MAX_WANTED = 256;
@@ -19,6 +19,11 @@ export class OriginKeys {
   readonly #linked = new Map<AgentId, Uint8Array>();
   readonly #learnt = new BoundedMap<AgentId, Uint8Array>({ max: MAX_LEARNT_KEYS });
   readonly #wanted = new BoundedMap<AgentId, Want>({ max: MAX_WANTED });
+
+  /** Keys of agents without a link. */
+  get learnt(): number {
+    return this.#learnt.size;
+  }
 
   get(agentId: AgentId): Uint8Array | undefined {
     return this.#linked.get(agentId) ?? this.#learnt.get(agentId);
@@ -49,9 +54,9 @@ export class OriginKeys {
   }
 
   /** Takes a key that someone sent: the agent whose wanted key it is, or `undefined` when nobody asked. */
-  learn(publicKey: Uint8Array, claimed: readonly AgentId[] = [...this.#wanted.keys()]): AgentId | undefined {
-    const agentId = claimed.find((wanted) => isKeyOf(wanted, publicKey));
-    if (agentId === undefined) return undefined;
+  learn(publicKey: Uint8Array): AgentId | undefined {
+    const agentId = agentIdOf(publicKey);
+    if (!this.#wanted.has(agentId)) return undefined;
     this.#wanted.delete(agentId);
     this.#learnt.set(agentId, new Uint8Array(publicKey));
     return agentId;

@@ -75,9 +75,9 @@ export class PendingMessages {
     return pending.copies.slice(1);
   }
 
-  /** The ids that waited for this key, each with its copies, out of the store and to be handled again. */
-  takeWaitingFor(agentId: AgentId): readonly (readonly Copy[])[] {
-    return this.#takeWhere((pending) => pending.keyWantedFor === agentId).map(({ copies }) => copies);
+  /** The copies that waited for this key, out of the store and to be handled again. */
+  takeWaitingFor(agentId: AgentId): readonly Copy[] {
+    return this.#takeWhere((pending) => pending.keyWantedFor === agentId).flatMap(({ copies }) => copies);
   }
 
   /** Gives up on messages whose key nobody gave; their ids. */

@@ -1,36 +1,22 @@
 import type { PeerId } from '../transport/transport.ts';
 import { Announcements, ihaveFrames } from './announcements.ts';
-import { answerBuckets, answerSummary, lackingIn, summaryFrames } from './anti-entropy.ts';
+import { AntiEntropyRounds, answerBuckets, answerSummary, lackingIn, summaryFrames } from './anti-entropy.ts';
 import { ControlAllowance } from './control-allowance.ts';
 import type { Announcement, ControlFrame } from './control-frame.ts';
 import { MAX_HOPS } from './eager-frame.ts';
-import { type GossipEffect, graft, NOTHING, prune, toOne } from './gossip-effect.ts';
-import { type CacheLimits, DEFAULT_CACHE_LIMITS, type HeldMessage, MessageCache } from './message-cache.ts';
+import { type GossipEffect, graft, iwantFrames, NOTHING, prune, toOne } from './gossip-effect.ts';
+import { type HeldMessage, MessageCache } from './message-cache.ts';
 import { MissingMessages } from './missing-messages.ts';
-import { MAX_SEEN, SeenIds, type SeenMessage } from './seen-ids.ts';
+import { DEFAULT_PLUMTREE_LIMITS, type PlumTreeLimits } from './plumtree-limits.ts';
+import { SeenIds, type SeenMessage } from './seen-ids.ts';
 import type { TopicLinks } from './topic-links.ts';
 import { TopicTable } from './topic-table.ts';
 import { TreeLateness } from './tree-lateness.ts';
 
 /** A path this much shorter than the tree's makes the tree change (PlumTree section 3.8; iroh-gossip uses 7). */
 const OPTIMISE_HOPS = 3;
-const ANTI_ENTROPY_EVERY_MS = 30_000;
 const MAINTAIN_EVERY_MS = 5_000;
 const DEFAULT_RTT_MS = 40;
-
-export interface PlumTreeLimits {
-  readonly cache: CacheLimits;
-  readonly maxSeen: number;
-  readonly maxTopics: number;
-  readonly topicIdleTtlMs: number;
-}
-
-export const DEFAULT_PLUMTREE_LIMITS: PlumTreeLimits = {
-  cache: DEFAULT_CACHE_LIMITS,
-  maxSeen: MAX_SEEN,
-  maxTopics: 4_096,
-  topicIdleTtlMs: 600_000,
-};
 
 /**
  * PlumTree (Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, 2007) over the links that are up: payloads along
@@ -46,8 +32,7 @@ export class PlumTree {
   readonly #missing = new MissingMessages();
   readonly #allowance = new ControlAllowance();
   readonly #lateness = new TreeLateness();
-  #antiEntropyAtMs = 0;
-  #antiEntropyRound = 0;
+  readonly #rounds = new AntiEntropyRounds();
   #maintainAtMs = 0;
 
   constructor(limits: PlumTreeLimits = DEFAULT_PLUMTREE_LIMITS) {
@@ -148,7 +133,7 @@ export class PlumTree {
       return NOTHING;
     }
     const links = this.topics.get(seen.topic);
-    if (!links || !links.isRedundant(peer, seen.from, nowMs)) return NOTHING;
+    if (!links?.isRedundant(peer, seen.from, nowMs)) return NOTHING;
     links.prune(peer, nowMs);
     return [prune(peer, seen.topic)];
   }
@@ -158,7 +143,9 @@ export class PlumTree {
     if (!this.topics.peers.has(peer) || !this.#allowance.allows(peer, frame, nowMs)) return NOTHING;
     switch (frame.kind) {
       case 'ihave':
-        return frame.topics.flatMap(({ topic, entries }) => this.#announced(peer, topic, entries, nowMs)).concat(this.#ask(nowMs));
+        return frame.topics
+          .flatMap(({ topic, entries }) => this.#announced(peer, topic, entries, nowMs))
+          .concat(this.#ask(nowMs));
       case 'iwant':
         return this.#answer(peer, frame.ids);
       case 'graft':
@@ -172,7 +159,11 @@ export class PlumTree {
       case 'digest': {
         const lacking = lackingIn(this.cache, frame);
         const told = ihaveFrames(lacking.map(({ id, hops }) => [id, { topic: frame.topic, hops }]));
-        return [...this.#announced(peer, frame.topic, frame.entries, nowMs), ...this.#ask(nowMs), ...toOne(peer, told)];
+        return [
+          ...this.#announced(peer, frame.topic, frame.entries, nowMs),
+          ...this.#ask(nowMs),
+          ...toOne(peer, told),
+        ];
       }
       default:
         return NOTHING;
@@ -183,13 +174,12 @@ export class PlumTree {
   tick(nowMs: number): readonly GossipEffect[] {
     const effects: GossipEffect[] = [];
     if ((this.#announcements.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
-      for (const { peer, frame } of this.#announcements.flush()) effects.push({ type: 'control', peer, frame });
+      for (const { peer, frame } of this.#announcements.flush())
+        effects.push({ type: 'control', peer, frame });
     }
     effects.push(...this.#ask(nowMs));
-    if (this.#antiEntropyDueMs() !== undefined && nowMs >= this.#antiEntropyAtMs) {
-      effects.push(...this.#antiEntropy());
-      this.#antiEntropyAtMs = nowMs + ANTI_ENTROPY_EVERY_MS;
-    }
+    const peer = this.#hasToCompare() ? this.#rounds.next(this.topics.peers, nowMs) : undefined;
+    if (peer !== undefined) effects.push(...toOne(peer, summaryFrames(this.cache)));
     if (nowMs >= this.#maintainAtMs) {
       this.cache.expire(nowMs);
       this.#seen.expire(nowMs);
@@ -205,14 +195,18 @@ export class PlumTree {
     const due = Math.min(
       this.#announcements.dueMs ?? Number.POSITIVE_INFINITY,
       this.#missing.dueMs ?? Number.POSITIVE_INFINITY,
-      this.#antiEntropyDueMs() ?? Number.POSITIVE_INFINITY,
+      this.#hasToCompare() ? this.#rounds.dueMs : Number.POSITIVE_INFINITY,
       isKeeping ? this.#maintainAtMs : Number.POSITIVE_INFINITY,
     );
     return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
-  #keep(message: HeldMessage, how: Pick<SeenMessage, 'from' | 'asked' | 'announcedAtMs'>, nowMs: number): void {
-    if (this.cache.count === 0) this.#antiEntropyAtMs = nowMs + ANTI_ENTROPY_EVERY_MS;
+  #keep(
+    message: HeldMessage,
+    how: Pick<SeenMessage, 'from' | 'asked' | 'announcedAtMs'>,
+    nowMs: number,
+  ): void {
+    if (this.cache.count === 0) this.#rounds.restart(nowMs);
     this.#seen.add(message.id, { ...how, topic: message.topic, hops: message.hops, atMs: nowMs });
     this.cache.add(message, nowMs);
   }
@@ -260,17 +254,11 @@ export class PlumTree {
     const asks = this.#missing.asks(nowMs);
     if (asks.length === 0) return [];
     const effects: GossipEffect[] = [];
-    const byPeer = new Map<PeerId, string[]>();
-    for (const { peer, id, topic, attempt } of asks) {
-      const ids = byPeer.get(peer);
-      if (ids) ids.push(id);
-      else byPeer.set(peer, [id]);
-      const grafts = attempt > 1 && this.topics.get(topic)?.graft(peer, nowMs);
-      if (grafts) effects.push(graft(peer, topic));
+    for (const { peer, topic, attempt } of asks) {
+      // The first announcer did not answer and neither did the tree: the next one becomes part of it.
+      if (attempt > 1 && this.topics.get(topic)?.graft(peer, nowMs)) effects.push(graft(peer, topic));
     }
-    // At most 128 asks per peer are outstanding, so the bound of a frame cannot be passed.
-    for (const [peer, ids] of byPeer) effects.push({ type: 'control', peer, frame: { kind: 'iwant', ids } });
-    return effects;
+    return effects.concat(iwantFrames(asks));
   }
 
   #answer(peer: PeerId, ids: readonly string[]): GossipEffect[] {
@@ -303,14 +291,7 @@ export class PlumTree {
     return peer !== undefined && links.graft(peer, nowMs) ? [graft(peer, topic)] : NOTHING;
   }
 
-  #antiEntropyDueMs(): number | undefined {
-    return this.cache.count > 0 && this.topics.peers.size > 0 ? this.#antiEntropyAtMs : undefined;
-  }
-
-  #antiEntropy(): GossipEffect[] {
-    const peers = [...this.topics.peers];
-    const peer = peers[this.#antiEntropyRound % peers.length];
-    this.#antiEntropyRound += 1;
-    return peer === undefined ? [] : toOne(peer, summaryFrames(this.cache));
+  #hasToCompare(): boolean {
+    return this.cache.count > 0 && this.topics.peers.size > 0;
   }
 }

@@ -41,7 +41,9 @@ export class ReceivePump {
   readonly #modules: PumpModules;
   readonly #queue: BoundedQueue<{ link: PeerLink; frame: Uint8Array; atMs: number }>;
   readonly #running = new Set<RunningJob>();
-  readonly perPeer = new BoundedMap<PeerId, { produced: number; droppedFull: number }>({ max: MAX_PEERS_COUNTED });
+  readonly perPeer = new BoundedMap<PeerId, { produced: number; droppedFull: number }>({
+    max: MAX_PEERS_COUNTED,
+  });
   readonly handling = new StageTiming();
   workers = START_WORKERS;
   readonly counts = {
@@ -73,6 +75,10 @@ export class ReceivePump {
 
   get maxDepth(): number {
     return this.#queue.highWater;
+  }
+
+  get capacity(): number {
+    return this.#options.capacity;
   }
 
   get inFlight(): number {
@@ -137,7 +143,10 @@ export class ReceivePump {
   #run(job: RunningJob): void {
     try {
       const pending = this.#modules.handle(job);
-      if (!pending) return this.#completed(job);
+      if (!pending) {
+        this.#completed(job);
+        return;
+      }
       this.#running.add(job);
       this.#armWatchdog();
       pending.then(

@@ -30,7 +30,10 @@ export interface Supervision {
  * How many handlers may run at once after this interval. Source: the worker supervisor of x0x (growth is quick, and
  * shrinking takes five healthy minutes per step).
  */
-export function superviseWorkers({ workers, healthyIntervals }: Supervision, sample: PumpSample): Supervision {
+export function superviseWorkers(
+  { workers, healthyIntervals }: Supervision,
+  sample: PumpSample,
+): Supervision {
   const target = Math.min(MAX_WORKERS, Math.max(MIN_WORKERS, wantedWorkers(workers, sample)));
   if (target > workers) return { workers: target, healthyIntervals: 0 };
   if (!isHealthy(sample)) return { workers, healthyIntervals: 0 };

@@ -33,7 +33,10 @@ export function asymmetricLinks(mesh: VirtualMesh, topic: string): [string, stri
   const pairs: [string, string][] = [];
   for (const { name, core } of mesh.peers) {
     for (const [other, { role }] of core.topics.get(topic)?.roles() ?? []) {
-      const theirs = mesh.peers.find((peer) => peer.name === other)?.core.topics.get(topic)?.role(name);
+      const theirs = mesh.peers
+        .find((peer) => peer.name === other)
+        ?.core.topics.get(topic)
+        ?.role(name);
       if (role === 'eager' && theirs === 'lazy') pairs.push([name, other]);
     }
   }

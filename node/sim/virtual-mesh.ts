@@ -3,7 +3,8 @@ import type { Random } from '../../kit/random.ts';
 import type { ControlFrame } from '../pubsub/control-frame.ts';
 import type { GossipEffect } from '../pubsub/gossip-effect.ts';
 import type { HeldMessage } from '../pubsub/message-cache.ts';
-import { DEFAULT_PLUMTREE_LIMITS, PlumTree, type PlumTreeLimits } from '../pubsub/plumtree.ts';
+import { PlumTree } from '../pubsub/plumtree.ts';
+import { DEFAULT_PLUMTREE_LIMITS, type PlumTreeLimits } from '../pubsub/plumtree-limits.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Graph } from './graphs.ts';
 
@@ -88,7 +89,11 @@ export class VirtualMesh {
   publish(from: number, topic: string, payloadBytes = 64): Journey {
     const id = sha256Hex(`message ${this.#published}`);
     this.#published += 1;
-    const journey = { publishedAtMs: this.clock.nowMs, arrivals: new Map([[from, this.clock.nowMs]]), copies: 0 };
+    const journey = {
+      publishedAtMs: this.clock.nowMs,
+      arrivals: new Map([[from, this.clock.nowMs]]),
+      copies: 0,
+    };
     this.journeys.set(id, journey);
     const message = { id, topic, hops: 0, bornAtMs: this.clock.nowMs, frame: new Uint8Array(payloadBytes) };
     this.#act(from, this.#peer(from).core.published(message, this.clock.nowMs));
@@ -108,7 +113,8 @@ export class VirtualMesh {
   #act(index: number, effects: readonly GossipEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'push') {
-        for (const to of effect.peers) this.#send(index, to, { kind: 'eager', message: effect.message, isReply: false });
+        for (const to of effect.peers)
+          this.#send(index, to, { kind: 'eager', message: effect.message, isReply: false });
       } else if (effect.type === 'reply') {
         this.#send(index, effect.peer, { kind: 'eager', message: effect.message, isReply: true });
       } else {

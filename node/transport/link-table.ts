@@ -29,6 +29,10 @@ export class LinkTable {
     return Array.from(this.#byPeer.values(), (entry) => entry.link);
   }
 
+  sessions(): readonly PeerSession[] {
+    return Array.from(this.#byPeer.values(), (entry) => entry.session);
+  }
+
   get(peerId: PeerId): PeerLink | undefined {
     return this.#byPeer.get(peerId)?.link;
   }

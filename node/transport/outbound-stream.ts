@@ -22,6 +22,7 @@ interface OutboundStreamOptions {
   /** Opens the stream on the wire and tells what it carries. */
   readonly openingByte: number;
   readonly urgency: number;
+  readonly opens: 'at-once' | 'with-first-frame';
 }
 
 /**
@@ -44,10 +45,6 @@ export class OutboundStream {
     this.#released = released;
   }
 
-  get isIdle(): boolean {
-    return this.#frames.length === 0;
-  }
-
   push(frame: OutboundFrame): void {
     this.#frames.push(frame);
   }
@@ -57,7 +54,8 @@ export class OutboundStream {
    * @throws the native error when the stream cannot be used (`StreamLimit`, `StreamStopped(code)`)
    */
   flush(): number {
-    if (this.#frames.length === 0) return 0;
+    const mustOpen = this.#options.opens === 'at-once' && this.#openingBytesLeft > 0;
+    if (this.#frames.length === 0 && !mustOpen) return 0;
     this.#open();
     let written = 0;
     for (;;) {

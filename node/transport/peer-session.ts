@@ -104,6 +104,10 @@ export class PeerSession implements ConnectionUser {
     return written;
   }
 
+  sendCapacity(): number {
+    return this.#streams?.sendCapacity() ?? 0;
+  }
+
   closed(reason: CloseReason): void {
     clearTimeout(this.#deadline);
     this.#hello?.abandon();

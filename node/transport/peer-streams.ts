@@ -38,16 +38,24 @@ export class PeerStreams {
   readonly #outbound: readonly OutboundStream[];
   readonly #inbound = new Map<number, InboundStream>();
   readonly #requests: RequestStreams;
+  readonly #controlStreamId: number;
   #queuedFrameBytes = 0;
   #isAboveHighWater = false;
 
   constructor(modules: PeerStreamsModules) {
     this.#modules = modules;
     const ours = modules.initiator === 'us' ? 0 : FROM_SERVER;
+    this.#controlStreamId = UNIDIRECTIONAL + ours;
     this.#outbound = TRAFFIC_CLASSES.map(
       (trafficClass, index) =>
         new OutboundStream(
-          { streamId: index * 4 + UNIDIRECTIONAL + ours, openingByte: index, urgency: URGENCY[trafficClass] },
+          {
+            streamId: index * 4 + UNIDIRECTIONAL + ours,
+            openingByte: index,
+            urgency: URGENCY[trafficClass],
+            // The control stream is always there, so that QUIC can be asked about its room at any time.
+            opens: trafficClass === 'control' ? 'at-once' : 'with-first-frame',
+          },
           modules.connection,
           (bytes) => this.#release(bytes),
         ),
@@ -128,6 +136,10 @@ export class PeerStreams {
       const detail = messageOf(error);
       return { name: detail.startsWith('StreamLimit') ? 'StreamLimit' : 'ReaderExit', detail };
     }
+  }
+
+  sendCapacity(): number {
+    return this.#modules.connection.streamCapacity(this.#controlStreamId);
   }
 
   readable(streamId: number): StreamsFailure | undefined {

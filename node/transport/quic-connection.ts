@@ -6,6 +6,7 @@ import type { SocketAddress } from './transport.ts';
 import type { UdpSocket } from './udp-socket.ts';
 
 const MAX_PACKETS_PER_PUMP = 256; // then other connections have their turn
+const PAYLOAD_SHARE = 0.93; // of a congestion window, headers taken off
 
 /** Who lives on a connection: first the hello, then the streams of a link. */
 export interface ConnectionUser {
@@ -15,6 +16,8 @@ export interface ConnectionUser {
   readable(streamId: number): void;
   /** Hands waiting bytes to QUIC; gives how many it took. */
   flush(): number;
+  /** What QUIC would take now, in bytes: the congestion window's room when it last heard from the peer. */
+  sendCapacity(): number;
   /** Called once: nothing can be sent or received any more. */
   closed(reason: CloseReason): void;
 }
@@ -51,6 +54,8 @@ export class QuicConnection {
   #end: CloseReason | undefined;
   #isReleased = false;
   #packetsUnacknowledged = 0;
+  #unsentBytes = 0; // taken by QUIC beyond the congestion window: the next acknowledgement must set them free
+  #mustTransmit = false;
   isPumpScheduled = false;
   isAcknowledgementScheduled = false;
   mayDelayAcknowledgements = false;
@@ -90,7 +95,7 @@ export class QuicConnection {
       this.lastReceivedMs = this.#host.nowMs();
     } catch {
       // Either a packet that is not for us to read, or a failed handshake, which `isDraining` and the timer show.
-      this.#packetsUnacknowledged = this.#host.acknowledgeEveryPackets;
+      this.#mustTransmit = true;
     }
     this.schedulePump();
   }
@@ -104,8 +109,7 @@ export class QuicConnection {
     this.isPumpScheduled = false;
     if (this.#isReleased) return;
     const written = this.#end === undefined ? this.#turnStreams() : 0;
-    const acknowledgesAlone = written === 0 && this.mayDelayAcknowledgements && this.#end === undefined;
-    if (acknowledgesAlone && this.#packetsUnacknowledged < this.#host.acknowledgeEveryPackets) {
+    if (this.#mayWait(written)) {
       if (!this.isAcknowledgementScheduled) this.#host.scheduleAcknowledgement(this);
     } else {
       this.#transmit();
@@ -162,6 +166,18 @@ export class QuicConnection {
     return this.#end === undefined ? user.flush() : 0;
   }
 
+  /** True when all that could leave now is an acknowledgement that may wait for company. */
+  #mayWait(written: number): boolean {
+    const user = this.#user;
+    if (!this.mayDelayAcknowledgements || this.#end !== undefined || user === undefined) return false;
+    if (written > 0 || this.#unsentBytes > 0) {
+      const room = (user.sendCapacity() + written) * PAYLOAD_SHARE;
+      this.#unsentBytes = Math.max(0, this.#unsentBytes + written - room);
+      return false;
+    }
+    return !this.#mustTransmit && this.#packetsUnacknowledged < this.#host.acknowledgeEveryPackets;
+  }
+
   #transmit(): void {
     const { socket } = this.#host;
     let packets = 0;
@@ -176,8 +192,9 @@ export class QuicConnection {
       this.#closeNative(CLOSE_CODES.LifecycleCleanup, 'cannot build packets');
       this.#finish({ by: 'quic', name: 'QUIC_SEND', detail: messageOf(error) });
     }
-    if (packets === MAX_PACKETS_PER_PUMP) this.schedulePump();
-    else this.#packetsUnacknowledged = 0;
+    this.#mustTransmit = packets === MAX_PACKETS_PER_PUMP;
+    if (this.#mustTransmit) this.schedulePump();
+    this.#packetsUnacknowledged = 0;
     if (packets === 0) return;
     this.sentDatagrams += packets;
     this.lastSentMs = this.#host.nowMs();
@@ -237,7 +254,7 @@ export class QuicConnection {
     if (this.#isReleased) return;
     if ((this.native.timeout() ?? 1) === 0) {
       this.native.onTimeout();
-      this.#packetsUnacknowledged = this.#host.acknowledgeEveryPackets; // whatever is due must not wait
+      this.#mustTransmit = true;
       this.pump();
     } else {
       this.#armTimer();

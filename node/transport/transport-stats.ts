@@ -20,6 +20,12 @@ export class TransportCounters {
   unclaimedFramesTotal = 0;
   readonly helloRefusalsByReason: Record<string, number> = {};
 
+  /** The counts as `TransportStats` has them. */
+  snapshot() {
+    const { unclaimedFramesTotal: _, ...counts } = this;
+    return { ...counts, helloRefusalsByReason: { ...this.helloRefusalsByReason } };
+  }
+
   /** A connection ended before its hello was done. */
   countRefusal(reason: CloseReason): void {
     if (!isRefusal(reason.name)) return;

@@ -2,7 +2,7 @@ import { isSeen, missing, type Observation, seen } from '../observation.ts';
 import type { Figure } from './node-figures.ts';
 
 /** What a figure that nobody saw prints as, in every report. */
-export const MISSING = 'MISSING';
+const MISSING = 'MISSING';
 
 const MAY_START_A_FORMULA = /^[=+\-@\t\r]/;
 

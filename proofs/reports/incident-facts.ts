@@ -1,4 +1,5 @@
 import type { Proof } from '../read-proof.ts';
+import { shortDuration } from './cells.ts';
 
 /** What happened beside the experiments: unexpected ends of processes, restarts, faults of the harness, interruption. */
 export function incidentFacts(proof: Proof): readonly string[] {
@@ -13,6 +14,11 @@ export function incidentFacts(proof: Proof): readonly string[] {
       }
       case 'restart_declared':
         return [`window ${record.window} ${record.scenario}: restarted ${record.node} on purpose`];
+      case 'node_recovered': {
+        const how =
+          record.after_ms === null ? 'never recovered' : `recovered after ${shortDuration(record.after_ms)}`;
+        return [`window ${record.window} ${record.scenario}: ${record.node} ${how}`];
+      }
       case 'harness_fault':
         return [`harness fault ${record.code}: ${record.message}`];
       case 'run_interrupted':

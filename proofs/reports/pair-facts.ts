@@ -17,7 +17,7 @@ export interface PairFacts {
   readonly failures: readonly PairFailure[];
 }
 
-export interface PairFailure {
+interface PairFailure {
   readonly window: number;
   readonly scenario: string;
   readonly class: string;

@@ -27,7 +27,7 @@ export interface ReportModel {
   readonly incidents: readonly string[];
 }
 
-export interface RunFacts {
+interface RunFacts {
   readonly runId: string;
   readonly version: string | null;
   readonly command: readonly string[];

@@ -2,7 +2,7 @@ import type { BurstDelivery, PairOutcome, RecordOf, RecordType, Verdict, Verdict
 import type { Proof } from '../read-proof.ts';
 
 /** What became of one planned scenario of a window; `unfinished` when the run ended inside it. */
-export interface ScenarioFacts {
+interface ScenarioFacts {
   readonly scenario: string;
   readonly outcome: 'ran' | 'failed' | 'not_run' | 'unfinished';
   readonly why: string | null;
@@ -26,7 +26,7 @@ export interface WindowFacts {
 }
 
 /** The pair matrix of one window. `measured` is 0 when nobody tried; the other counts mean nothing then. */
-export interface MatrixCounts {
+interface MatrixCounts {
   readonly planned: number;
   readonly measured: number;
   readonly sent: number;

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { EventStreams } from '../event-streams.ts';
 import type { DmDocument } from '../schema/dm.ts';
-import type { GossipDocument } from '../schema/gossip.ts';
 import type { ApiServices } from '../services.ts';
 import type { SseStream } from '../sse.ts';
 import { SSE_BOUNDS } from '../sse-queue.ts';
@@ -10,7 +9,7 @@ import { SSE_BOUNDS } from '../sse-queue.ts';
 export function diagnosticsRoutes(
   app: FastifyInstance,
   { facts, documents }: ApiServices,
-  streams: Pick<EventStreams, 'events' | 'direct'>,
+  streams: Pick<EventStreams, 'direct'>,
 ): void {
   const served = <Document extends object>(document: Document) => ({
     ok: true,
@@ -18,21 +17,12 @@ export function diagnosticsRoutes(
     ...document,
   });
 
-  app.get('/diagnostics/gossip', () => served(withEventLosses(documents.gossip(), streams.events)));
+  app.get('/diagnostics/gossip', () => served(documents.gossip()));
   app.get('/diagnostics/ack', () => served(documents.ack()));
   app.get('/diagnostics/connectivity', () => served(documents.connectivity()));
   app.get('/diagnostics/dm', () => served(withDirectReaders(documents.dm(), streams.direct)));
   app.get('/diagnostics/transport', () => served(documents.transport()));
   app.get('/diagnostics/runtime', async () => served(await documents.runtime()));
-}
-
-/** Slow readers of `/events` are slow subscribers, though their queues are the API's and not the gossip room's. */
-function withEventLosses(document: GossipDocument, events: SseStream): GossipDocument {
-  const { stats } = document;
-  return {
-    ...document,
-    stats: { ...stats, slow_subscriber_dropped: stats.slow_subscriber_dropped + events.evictedTotal },
-  };
 }
 
 /** The subscribers that the nearest system counts are the readers of `/direct/events`. */

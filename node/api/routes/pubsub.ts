@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { RequestError } from '../error-reply.ts';
+import { abortedWhenGone } from '../request-signal.ts';
 import {
   type PublishBody,
   publishRequestSchema,
@@ -17,9 +18,13 @@ export function pubsubRoutes(
   { pubsub }: ApiServices,
   { subscriptions, events }: { subscriptions: Subscriptions; events: SseStream },
 ): void {
-  app.post('/publish', async ({ body }): Promise<PublishBody> => {
+  app.post('/publish', async ({ body }, reply): Promise<PublishBody> => {
     const { topic, payload } = publishRequestSchema.parse(body);
-    const { messageId } = await pubsub.publish(topic, Buffer.from(payload, 'base64'));
+    const { messageId } = await pubsub.publish(
+      topic,
+      Buffer.from(payload, 'base64'),
+      abortedWhenGone(reply.raw),
+    );
     return { ok: true, message_id: messageId };
   });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { counter, gauge, milliseconds, peerHex, unixMs } from './figures.ts';
 
 /** Steps of an acknowledged direct message, at its sender and at its receiver. */
-export const ACK_STAGES = [
+const ACK_STAGES = [
   'sender_open_bi',
   'sender_request_write',
   'sender_request_finish',
@@ -14,7 +14,7 @@ export const ACK_STAGES = [
 export type AckStage = (typeof ACK_STAGES)[number];
 
 /** How acknowledged direct messages can end, counted per minute. */
-export const ACK_OUTCOMES = [
+const ACK_OUTCOMES = [
   'sender_accepted',
   'sender_rejected',
   'sender_invalid_response',

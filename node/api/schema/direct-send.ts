@@ -2,17 +2,13 @@ import { z } from 'zod';
 import { base64, hex64, milliseconds } from './figures.ts';
 
 /** How a direct message travelled. */
-export const RECEIPT_PATHS = ['loopback', 'gossip_inbox', 'raw_quic', 'raw_quic_acked', 'relayed'] as const;
-export const receiptPathSchema = z.enum(RECEIPT_PATHS);
-export type ReceiptPath = z.infer<typeof receiptPathSchema>;
+const RECEIPT_PATHS = ['loopback', 'gossip_inbox', 'raw_quic', 'raw_quic_acked', 'relayed'] as const;
 
 /**
  * What `ok` promises: `handed_over` to the transport; `admitted` by the peer to its receive pipeline; `enqueued` by
  * the peer after it verified the sender; `durable` on the peer's disk.
  */
-export const RECEIPT_TIERS = ['handed_over', 'admitted', 'enqueued', 'durable'] as const;
-export const receiptTierSchema = z.enum(RECEIPT_TIERS);
-export type ReceiptTier = z.infer<typeof receiptTierSchema>;
+const RECEIPT_TIERS = ['handed_over', 'admitted', 'enqueued', 'durable'] as const;
 
 /** Bounds of every acknowledgement wait a caller may ask for; a wish outside is moved to the nearer bound. */
 export const ACK_WAIT_MS = { min: 100, max: 30_000, default: 8_000 } as const;
@@ -43,12 +39,12 @@ const requireAck = z.union([
 /** The receipt. `attempts` counts every try, the first included; `receipt` names the tier. */
 export const directSendBodySchema = z.strictObject({
   ok: z.literal(true),
-  path: receiptPathSchema,
+  path: z.enum(RECEIPT_PATHS),
   retries_used: z.int().min(0),
   request_id: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lowercase hex characters'),
   require_ack: requireAck.nullable(),
   attempts: z.int().min(1).optional(),
-  receipt: receiptTierSchema.optional(),
+  receipt: z.enum(RECEIPT_TIERS).optional(),
 });
 export type DirectSendBody = z.infer<typeof directSendBodySchema>;
 

@@ -9,27 +9,13 @@ const epochShape = {
   uptime_secs: z.number().min(0),
 } as const;
 
-export const epochSchema = z.strictObject(epochShape);
-export type NodeEpoch = z.infer<typeof epochSchema>;
+export type NodeEpoch = { readonly [Key in keyof typeof epochShape]: z.infer<(typeof epochShape)[Key]> };
 
 /** A success with nothing more to say. */
 export const okSchema = z.strictObject({ ok: z.literal(true) });
 
-/** Every failure but 401. `error` is a machine code or a sentence; the rest belongs to single calls. */
-export const errorBodySchema = z.looseObject({
-  ok: z.literal(false),
-  error: z.string(),
-  detail: z.string().optional(),
-});
-export type ErrorBody = z.infer<typeof errorBodySchema>;
-
 /** The 401 body, which has no `ok`, exactly as clients of the nearest system expect it. */
 export const UNAUTHORIZED_BODY = { error: 'missing or invalid Authorization: Bearer token' } as const;
-
-/** The body served for a success: the document of a room inside the flat envelope. */
-export function okBody<Shape extends z.ZodRawShape>(document: z.ZodObject<Shape, z.core.$strict>) {
-  return z.strictObject({ ok: z.literal(true), ...document.shape });
-}
 
 /** The body served for a diagnostics document: envelope, epoch and the document of a room. */
 export function documentBody<Shape extends z.ZodRawShape>(document: z.ZodObject<Shape, z.core.$strict>) {

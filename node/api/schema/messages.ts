@@ -23,7 +23,7 @@ export const subscribeBodySchema = z.strictObject({
 });
 
 /** One message of a topic, as `GET /events` carries it inside `data`. */
-export const topicMessageSchema = z.strictObject({
+const topicMessageSchema = z.strictObject({
   subscription_id: z.string(),
   topic: z.string(),
   payload: base64,

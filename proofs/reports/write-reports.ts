@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { FaultError, messageOf } from '../../kit/errors.ts';
+import { replaceFile, syncDirectory } from '../durable-file.ts';
+import type { Verdict } from '../evidence.ts';
+import type { Proof } from '../read-proof.ts';
+import { buildReportModel } from './report-model.ts';
+import { renderSummaryCsv } from './summary-csv.ts';
+import { renderSummaryJson } from './summary-json.ts';
+import { renderSummaryMarkdown } from './summary-md.ts';
+import { renderTimelineCsv } from './timeline-csv.ts';
+
+/**
+ * Renders the reports of a judged proof into its directory, replacing older ones, and gives their names. The bytes
+ * depend on the records and the verdict alone.
+ * @throws FaultError `REPORT_WRITE_FAILED`
+ */
+export async function writeReports(proof: Proof, verdict: Verdict): Promise<readonly string[]> {
+  const model = buildReportModel(proof, verdict);
+  const reports = {
+    'summary.md': renderSummaryMarkdown(model),
+    'summary.csv': await renderSummaryCsv(model),
+    'summary.json': renderSummaryJson(model),
+    'timeline.csv': await renderTimelineCsv(model),
+  };
+  try {
+    for (const [name, text] of Object.entries(reports))
+      await replaceFile(join(proof.dir, name), Buffer.from(text));
+    await syncDirectory(proof.dir);
+  } catch (error) {
+    throw new FaultError(
+      'REPORT_WRITE_FAILED',
+      `cannot write the reports into ${proof.dir}: ${messageOf(error)}`,
+      {
+        details: { dir: proof.dir },
+        cause: error,
+      },
+    );
+  }
+  return Object.keys(reports);
+}
