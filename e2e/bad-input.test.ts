@@ -73,12 +73,12 @@ describe('bad input', () => {
     expect(code).toBe(64);
   });
 
-  it('a proof directory that cannot be made is named, exit 5', async () => {
+  it('a proof directory that cannot be made is named, exit 64', async () => {
     const file = join(home, 'file');
     await writeFile(file, '');
     const { code, stderr } = await meshproof('run', '--local', '3', '--proof-dir', join(file, 'proof'));
     expect(stderr).toMatch(/file\/proof/);
-    expect(code).toBe(5);
+    expect(code).toBe(64);
   });
 
   it('a port in use is named, exit 5', async () => {

@@ -33,7 +33,7 @@ import { parseBody } from './client/body.ts';
 import { type NodeEvent, readEvents } from './client/events.ts';
 import { type CallOptions, HttpExchange } from './client/exchange.ts';
 
-export { NodeError, NodeHttpError } from './client/errors.ts';
+export { NodeHttpError } from './client/errors.ts';
 export type { CallOptions } from './client/exchange.ts';
 
 const DEFAULT_TIMEOUT_MS = 15_000; // the outermost of the nested budgets

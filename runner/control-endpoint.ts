@@ -10,6 +10,7 @@ import type { ResultStore } from './result-store.ts';
 
 const WAIT_MAX_MS = 30_000;
 const WAITERS_MAX = 16;
+const CONNECTIONS_MAX = 128;
 const STATUS_OF: Partial<Record<RefusalCode, number>> = {
   ENVELOPE_MALFORMED: 400,
   COMMAND_MALFORMED: 400,
@@ -53,6 +54,7 @@ export class ControlEndpoint {
     this.#options = options;
     this.#modules = modules;
     this.#app = fastify({ bodyLimit: ENVELOPE_MAX_BYTES, forceCloseConnections: true });
+    this.#app.server.maxConnections = CONNECTIONS_MAX;
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
     this.#app.addHook('onRequest', async (request, reply) => {

@@ -20,19 +20,26 @@ interface Posting {
   readonly queuedAtMs: number;
 }
 
+interface CourierModules {
+  readonly api: () => NodeApi;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onDelivered: (seq: number) => void;
+}
+
 /**
  * Carries results to an anchor by direct message: up to three attempts, 1 s × attempt apart, none after a 404 (the
  * node knows no such agent). What waits is bounded in count and age; what could not be delivered is counted.
  */
 export class ResultCourier {
-  readonly #modules: { readonly api: () => NodeApi; readonly clock: Clock; readonly log: Logger };
+  readonly #modules: CourierModules;
   readonly #waiting = new BoundedQueue<Posting>({ max: RESULT_STORE.max, full: 'drop-oldest' });
   readonly #limit = pLimit(CONCURRENCY);
   readonly #stopping = new AbortController();
   #delivered = 0;
   #undelivered = 0;
 
-  constructor(modules: { readonly api: () => NodeApi; readonly clock: Clock; readonly log: Logger }) {
+  constructor(modules: CourierModules) {
     this.#modules = modules;
   }
 
@@ -64,6 +71,7 @@ export class ResultCourier {
       try {
         await this.#send(posting);
         this.#delivered += 1;
+        this.#modules.onDelivered(seq);
         return;
       } catch (error) {
         if (this.#stopping.signal.aborted) return;

@@ -77,4 +77,13 @@ describe('ResultStore', () => {
     store.push(RESULT, 0);
     expect(store.droppedUnread).toBe(0);
   });
+
+  it('does not count what was delivered another way as dropped', () => {
+    const store = new ResultStore({ max: 2, maxAgeMs: 1_000 });
+    for (let i = 0; i < 2; i += 1) store.markDelivered(store.push(RESULT, 0).seq);
+    store.push(RESULT, 0);
+    expect(store.droppedUnread).toBe(0);
+    store.push(RESULT, 2_000);
+    expect(store.droppedUnread).toBe(1);
+  });
 });

@@ -7,13 +7,19 @@ export const RESULT_STORE = { max: 1_024, maxAgeMs: 300_000 } as const;
 /** A result before the store numbers it. */
 export type UnnumberedResult = Omit<Result, 'seq' | 'results_dropped_total'>;
 
+interface Kept {
+  readonly result: Result;
+  readonly atMs: number;
+  isDelivered: boolean;
+}
+
 /**
  * The results of one runner process, numbered from 1. A reader names the last number that it has; results stay until
  * they are too old or too many, so that a reader whose connection broke loses and doubles nothing. Time comes in.
  */
 export class ResultStore {
   readonly #maxAgeMs: number;
-  readonly #bySeq: BoundedMap<number, { readonly result: Result; readonly atMs: number }>;
+  readonly #bySeq: BoundedMap<number, Kept>;
   readonly #listeners = new Set<() => void>();
   #lastSeq = 0;
   #readUpTo = 0;
@@ -21,7 +27,7 @@ export class ResultStore {
 
   constructor({ max, maxAgeMs }: { readonly max: number; readonly maxAgeMs: number } = RESULT_STORE) {
     this.#maxAgeMs = maxAgeMs;
-    this.#bySeq = new BoundedMap({ max, onEvict: (seq) => this.#gone(seq) });
+    this.#bySeq = new BoundedMap({ max, onEvict: (seq, kept) => this.#gone(seq, kept) });
   }
 
   /** Results that gave way before any reader had them. */
@@ -42,9 +48,15 @@ export class ResultStore {
     const seq = this.#lastSeq + 1;
     const numbered = { ...result, seq, results_dropped_total: this.#droppedUnread };
     this.#lastSeq = seq;
-    this.#bySeq.set(seq, { result: numbered, atMs: nowMs });
+    this.#bySeq.set(seq, { result: numbered, atMs: nowMs, isDelivered: false });
     for (const tell of [...this.#listeners]) tell();
     return numbered;
+  }
+
+  /** A result reached its reader by another way than `read`. */
+  markDelivered(seq: number): void {
+    const kept = this.#bySeq.get(seq);
+    if (kept) kept.isDelivered = true;
   }
 
   /** Up to `limit` results after number `after`, and how many of those asked for are gone for good. */
@@ -72,14 +84,14 @@ export class ResultStore {
   }
 
   #expire(nowMs: number): void {
-    for (const [seq, { atMs }] of this.#bySeq.entries()) {
-      if (nowMs - atMs <= this.#maxAgeMs) break;
+    for (const [seq, kept] of this.#bySeq.entries()) {
+      if (nowMs - kept.atMs <= this.#maxAgeMs) break;
       this.#bySeq.delete(seq);
-      this.#gone(seq);
+      this.#gone(seq, kept);
     }
   }
 
-  #gone(seq: number): void {
-    if (seq > this.#readUpTo) this.#droppedUnread += 1;
+  #gone(seq: number, { isDelivered }: Kept): void {
+    if (seq > this.#readUpTo && !isDelivered) this.#droppedUnread += 1;
   }
 }

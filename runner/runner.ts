@@ -68,7 +68,7 @@ export class Runner {
     const api = () => link.api;
     const topics = new TopicDesk(api);
     const store = new ResultStore();
-    const courier = new ResultCourier({ api, clock, log });
+    const courier = new ResultCourier({ api, clock, log, onDelivered: (seq) => store.markDelivered(seq) });
     const reporter = new Reporter(
       { nodeName, bootId: this.#bootId },
       { store, clock, identity: () => link.identity, post: (anchor, result) => courier.post(anchor, result) },

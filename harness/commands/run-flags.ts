@@ -55,9 +55,8 @@ export const RUN_FLAGS = {
   },
   'settle-secs': {
     type: 'number',
-    default: 60,
     group: EXPERIMENT,
-    describe: 'time for receipts after the last command',
+    describe: 'time for what is under way to arrive (default: baseline 60, fanout_burst 30)',
   },
   'burst-messages': { type: 'number', group: EXPERIMENT, describe: 'fanout_burst: messages (default 200)' },
   'burst-payload-bytes': {
@@ -135,9 +134,12 @@ function namesOf({ local, nodes }: RunArguments): readonly string[] {
 }
 
 function scenarioRequest(name: string, flags: RunArguments): ScenarioRequest {
+  const settle = flags['settle-secs'];
+  const settleSecs = settle === undefined ? undefined : positive('--settle-secs', settle);
   const wanted: Record<string, Record<string, unknown>> = {
-    baseline: { settle_secs: positive('--settle-secs', flags['settle-secs']) },
+    baseline: { settle_secs: settleSecs },
     fanout_burst: {
+      settle_secs: settleSecs,
       messages: flags['burst-messages'],
       payload_bytes: flags['burst-payload-bytes'],
       delay_ms: flags['burst-delay-ms'],

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import {
@@ -13,6 +14,9 @@ import type { ControlChannel, RunnerResult } from './control-channel.ts';
 const DISPATCH_BUDGET_MS = 15_000;
 /** Room for publishing beyond its pace: a busy node answers each publish later than `delayMs`. */
 const PUBLISH_SLACK_MS = 60_000;
+
+/** From being told to stop until a subscriber's result is here. */
+const STOP_BUDGET_MS = 5_000;
 
 export interface BurstModules {
   readonly nodes: readonly string[];
@@ -33,6 +37,7 @@ export async function runBurst(
   const burstId = plan.topic;
   const publishMs = plan.messages * plan.delayMs + PUBLISH_SLACK_MS;
   const totalMs = publishMs + plan.settleMs;
+  const lastCallMs = plan.settleMs + STOP_BUDGET_MS;
   const collections = nodes.map((node) => collect(node));
   const ready = await Promise.allSettled(collections.map((collection) => collection.ready));
 
@@ -64,7 +69,8 @@ export async function runBurst(
       if (ready[index]?.status === 'rejected') throw ready[index].reason;
       const collection = collections[index];
       if (!collection) throw new Error(`no subscriber on ${node}`);
-      const details = detailsOf(await collection.done, collectDetailsSchema);
+      const result = await withinBudget(`the collection of ${node}`, lastCallMs, () => collection.done, signal);
+      const details = detailsOf(result, collectDetailsSchema);
       delivered(node, details.delivered, plan.messages);
       return {
         type: 'burst_delivery',

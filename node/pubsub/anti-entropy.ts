@@ -19,7 +19,12 @@ const ALL_BUCKETS = 'ffffffffffffffff';
 /** When the next comparison is due and with whom: one peer per round, for all topics, every peer in turn. */
 export class AntiEntropyRounds {
   dueMs = 0;
-  #round = 0;
+  #round: number;
+
+  /** Nodes that start with different rounds do not all ask the same peer. */
+  constructor(firstRound: number) {
+    this.#round = firstRound;
+  }
 
   restart(nowMs: number): void {
     this.dueMs = nowMs + ROUND_EVERY_MS;

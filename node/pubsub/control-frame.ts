@@ -34,7 +34,7 @@ export interface Announcement {
   readonly hops: number;
 }
 
-export interface TopicAnnouncements {
+interface TopicAnnouncements {
   readonly topic: string;
   readonly entries: readonly Announcement[];
 }

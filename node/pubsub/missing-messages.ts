@@ -9,6 +9,7 @@ const MAX_OUTSTANDING = 128;
 const MIN_PATIENCE_MS = 80;
 /** Share of an answer's time on a busy link, so that a long batch is not asked for twice. */
 const PATIENCE_PER_OUTSTANDING_MS = 2;
+const MAX_PATIENCE_MS = 5_000;
 const SOLE_ANNOUNCER_PATIENCE_MS = 250;
 /** A copy that is being verified gets this long before others are asked. */
 const ARRIVING_PATIENCE_MS = 2_000;
@@ -200,7 +201,7 @@ export class MissingMessages {
       missing.current = announcer.peer;
       missing.patienceEndsMs =
         nowMs +
-        Math.max(MIN_PATIENCE_MS, 2 * state.rttMs, 2 * this.#answerMs) +
+        Math.max(MIN_PATIENCE_MS, 2 * state.rttMs, Math.min(MAX_PATIENCE_MS, 2 * this.#answerMs)) +
         state.outstanding * PATIENCE_PER_OUTSTANDING_MS;
       const alone = announcers.length === 1 ? SOLE_ANNOUNCER_PATIENCE_MS * announcer.asks : 0;
       missing.dueMs = missing.patienceEndsMs + alone;

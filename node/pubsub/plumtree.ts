@@ -32,10 +32,11 @@ export class PlumTree {
   readonly #missing = new MissingMessages();
   readonly #allowance = new ControlAllowance();
   readonly #lateness = new TreeLateness();
-  readonly #rounds = new AntiEntropyRounds();
+  readonly #rounds: AntiEntropyRounds;
   #maintainAtMs = 0;
 
-  constructor(limits: PlumTreeLimits = DEFAULT_PLUMTREE_LIMITS) {
+  constructor(limits: PlumTreeLimits = DEFAULT_PLUMTREE_LIMITS, firstRound = 0) {
+    this.#rounds = new AntiEntropyRounds(firstRound);
     this.cache = new MessageCache(limits.cache);
     this.#seen = new SeenIds(limits.maxSeen);
     this.topics = new TopicTable({

@@ -61,7 +61,9 @@ describe('publish and subscribe', () => {
     const inboxes = mesh.nodes.map((node) => collect(node));
     const count = 300;
     await Promise.all(
-      Array.from({ length: count }, (_, at) => nodeAt(mesh.nodes, at % 4).pubsub.publish(TOPIC, bytes(`message ${at}`))),
+      Array.from({ length: count }, (_, at) =>
+        nodeAt(mesh.nodes, at % 4).pubsub.publish(TOPIC, bytes(`message ${at}`)),
+      ),
     );
     await untilTrue('everything everywhere', () => inboxes.every((inbox) => inbox.length >= count));
     for (const inbox of inboxes) expect(new Set(inbox.map(text)).size).toBe(count);
@@ -96,7 +98,10 @@ describe('publish and subscribe', () => {
     subscription.cancel();
     await pubsub.publish(TOPIC, bytes('two'));
     expect(calls).toBe(1);
-    expect(pubsub.diagnostics().stats).toMatchObject({ delivered_to_subscriber: 1, decode_to_delivery_drops: 2 });
+    expect(pubsub.diagnostics().stats).toMatchObject({
+      delivered_to_subscriber: 1,
+      decode_to_delivery_drops: 2,
+    });
   });
 
   it('succeeds without a link and says so in its counters', async () => {
@@ -104,16 +109,25 @@ describe('publish and subscribe', () => {
     const { pubsub } = nodeAt(mesh.nodes, 0);
     await pubsub.publish(TOPIC, bytes('alone'));
     const { pubsub_stages: stages } = pubsub.diagnostics();
-    expect(stages).toMatchObject({ zero_fanout_publishes: 1, zero_fanout_publishes_by_topic: { [TOPIC]: 1 } });
+    expect(stages).toMatchObject({
+      zero_fanout_publishes: 1,
+      zero_fanout_publishes_by_topic: { [TOPIC]: 1 },
+    });
   });
 
   it('refuses bad topics, oversized payloads and a full queue by code, and counts them', async () => {
     await using mesh = await gossipNodes(1, { maxPayloadBytes: 10, publishQueue: 2 });
     const { pubsub } = nodeAt(mesh.nodes, 0);
     await expect(pubsub.publish('', bytes('x'))).rejects.toMatchObject({ code: 'TOPIC_INVALID' });
-    await expect(pubsub.publish('t'.repeat(257), bytes('x'))).rejects.toMatchObject({ code: 'TOPIC_INVALID' });
-    await expect(pubsub.publish(TOPIC, new Uint8Array(11))).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
-    const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => pubsub.publish(TOPIC, bytes('x'))));
+    await expect(pubsub.publish('t'.repeat(257), bytes('x'))).rejects.toMatchObject({
+      code: 'TOPIC_INVALID',
+    });
+    await expect(pubsub.publish(TOPIC, new Uint8Array(11))).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+    });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 6 }, () => pubsub.publish(TOPIC, bytes('x'))),
+    );
     const codes = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
     expect(codes).toEqual(['PUBLISH_QUEUE_FULL', 'PUBLISH_QUEUE_FULL', 'PUBLISH_QUEUE_FULL']);
     expect(pubsub.diagnostics().stats).toMatchObject({ publish_total: 3, publish_failed: 6 });
@@ -152,7 +166,10 @@ describe('dissemination', () => {
     const { pubsub } = nodeAt(mesh.nodes, 0);
     await pubsub.publish(TOPIC, bytes('quick'));
     await untilTrue('the healthy peer has it', () => inbox.length === 1);
-    await untilTrue('the timeout is counted', () => pubsub.diagnostics().pubsub_stages.republish_per_peer_timeout > 0);
+    await untilTrue(
+      'the timeout is counted',
+      () => pubsub.diagnostics().pubsub_stages.republish_per_peer_timeout > 0,
+    );
     const row = pubsub.diagnostics().pubsub_stages.peer_scores.find(({ peer_id }) => peer_id === stalled);
     expect(row).toMatchObject({ outbound_send_timeouts: 1, send_health: 0.5 });
   });
@@ -198,7 +215,10 @@ describe('hostile peers', () => {
     await untilTrue('the link is closed', () => mesh.hub.closed.length === 1);
     expect(mesh.hub.closed[0]).toMatchObject({ by: target.transport.peerId, peer: liar.transport.peerId });
     expect(inbox).toEqual([]);
-    expect(target.pubsub.diagnostics().stats).toMatchObject({ incoming_decode_failed: 3, delivered_to_subscriber: 0 });
+    expect(target.pubsub.diagnostics().stats).toMatchObject({
+      incoming_decode_failed: 3,
+      delivered_to_subscriber: 0,
+    });
   });
 
   it('takes the true copy of a message although a forged one with the same id came first', async () => {
@@ -230,9 +250,13 @@ describe('hostile peers', () => {
       for (const trafficClass of ['gossip', 'control'] as const) {
         await sender.transport.send(target.transport.peerId, trafficClass, frame, never).catch(() => {});
       }
+      await new Promise((resolve) => setTimeout(resolve, 0)); // the frames arrive, and may cost the link
       mesh.hub.connect(sender.transport, target.transport);
     }
-    await untilTrue('the frames are counted', () => target.pubsub.diagnostics().stats.incoming_decode_failed > 60);
+    await untilTrue(
+      'the frames are counted',
+      () => target.pubsub.diagnostics().stats.incoming_decode_failed > 60,
+    );
   });
 });
 
@@ -243,7 +267,8 @@ describe('diagnostics', () => {
     gossipDocumentSchema.parse(pubsub.diagnostics());
     mesh.hub.connectAll();
     const inbox = collect(mesh.nodes[2]);
-    for (let at = 0; at < 20; at += 1) await nodeAt(mesh.nodes, at % 3).pubsub.publish(`t/${at % 2}`, bytes(`${at}`));
+    for (let at = 0; at < 20; at += 1)
+      await nodeAt(mesh.nodes, at % 3).pubsub.publish(`t/${at % 2}`, bytes(`${at}`));
     await nodeAt(mesh.nodes, 1).pubsub.publish(TOPIC, bytes('last'));
     await untilTrue('traffic has flowed', () => inbox.length === 1);
     for (const node of mesh.nodes) {

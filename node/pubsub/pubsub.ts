@@ -11,14 +11,16 @@ import { isGossipControl, kindOf } from './control-frame.ts';
 import { CoreDriver } from './core-driver.ts';
 import { eagerFrame } from './eager-frame.ts';
 import { GossipCounters } from './gossip-counters.ts';
-import { gossipDocument } from './gossip-document.ts';
+import { type GossipSources, gossipDocument } from './gossip-document.ts';
 import { Inbound } from './inbound.ts';
+import { LossReporter } from './loss-reporter.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_TOPIC_BYTES, type MessageBody, messageId } from './message.ts';
 import { MessageVerifier } from './message-verifier.ts';
 import { OriginKeys } from './origin-keys.ts';
 import { Outbound } from './outbound.ts';
 import { PeerTallies } from './peer-tally.ts';
 import { PlumTree } from './plumtree.ts';
+import { DEFAULT_PLUMTREE_LIMITS } from './plumtree-limits.ts';
 import { ReceivePump } from './receive-pump.ts';
 import { Strikes } from './strikes.ts';
 import { type GossipMessage, type Subscription, Subscriptions } from './subscriptions.ts';
@@ -59,7 +61,7 @@ export class PubSub {
   readonly #modules: PubSubModules;
   readonly #maxPayloadBytes: number;
   readonly #incarnation = randomBytes(8).toString('hex');
-  readonly #core = new PlumTree();
+  readonly #core: PlumTree;
   readonly #counters = new GossipCounters();
   readonly #tallies = new PeerTallies();
   readonly #keys = new OriginKeys();
@@ -72,15 +74,16 @@ export class PubSub {
   readonly #pump: ReceivePump;
   readonly #signer: BatchSigner;
   readonly #supervisor: WorkerSupervisor;
-  readonly #startedMs: number;
+  readonly #losses: LossReporter;
+  readonly #sources: GossipSources;
   #seq = 0;
   #stopListening: (() => void) | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
 
   constructor(options: PubSubOptions, modules: PubSubModules) {
-    const { transport, clock, signing, agent, log } = modules;
+    const { transport, clock, signing, agent, random, log } = modules;
     this.#modules = modules;
-    this.#startedMs = clock.nowMs();
+    this.#core = new PlumTree(DEFAULT_PLUMTREE_LIMITS, random.int(0, 1_023));
     this.#maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
     this.#subscriptions = new Subscriptions({ log });
     this.#outbound = new Outbound({ transport, clock, tallies: this.#tallies });
@@ -109,6 +112,20 @@ export class PubSub {
       },
     );
     this.#supervisor = new WorkerSupervisor({ pump: this.#pump, outbound: this.#outbound });
+    this.#sources = {
+      clock,
+      core: this.#core,
+      driver: this.#driver,
+      inbound: this.#inbound,
+      outbound: this.#outbound,
+      pump: this.#pump,
+      tallies: this.#tallies,
+      subscriptions: this.#subscriptions,
+      counters: this.#counters,
+      keys: this.#keys,
+      startedMs: clock.nowMs(),
+    };
+    this.#losses = new LossReporter({ ...this.#sources, log });
     this.#signer = new BatchSigner(
       { maxQueued: options.publishQueue ?? 1_024, maxQueuedBytes: MAX_PUBLISH_QUEUE_BYTES },
       agent,
@@ -195,19 +212,7 @@ export class PubSub {
   }
 
   diagnostics(): GossipDocument {
-    return gossipDocument({
-      clock: this.#modules.clock,
-      core: this.#core,
-      driver: this.#driver,
-      inbound: this.#inbound,
-      outbound: this.#outbound,
-      pump: this.#pump,
-      tallies: this.#tallies,
-      subscriptions: this.#subscriptions,
-      counters: this.#counters,
-      keys: this.#keys,
-      startedMs: this.#startedMs,
-    });
+    return gossipDocument(this.#sources);
   }
 
   async #spread(id: string, body: MessageBody, signal: AbortSignal | undefined): Promise<void> {
@@ -270,8 +275,7 @@ export class PubSub {
   #strike(link: PeerLink, why: string): void {
     const { transport, clock, log } = this.#modules;
     log.warn({ peer: link.peerId, why }, 'a peer sent gossip that no honest node sends');
-    if (this.#strikes.strike(link.peerId, clock.nowMs()))
-      transport.closeLink(link.peerId, 'Banned');
+    if (this.#strikes.strike(link.peerId, clock.nowMs())) transport.closeLink(link.peerId, 'Banned');
   }
 
   #keepHouse(): void {
@@ -281,6 +285,7 @@ export class PubSub {
     }
     this.#inbound.expire(clock.nowMs());
     this.#supervisor.supervise(clock.nowMs());
+    this.#losses.report();
   }
 }
 

@@ -14,7 +14,7 @@ export interface SeenMessage {
 }
 
 /** Ids must outlive the 60 s of the caches and a 30 s round of anti-entropy after it. */
-export const SEEN_KEPT_MS = 120_000;
+const SEEN_KEPT_MS = 120_000;
 const SEEN_EXPIRED_MS = 300_000;
 export const MAX_SEEN = 65_536;
 

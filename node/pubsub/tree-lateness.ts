@@ -1,7 +1,7 @@
-const LONGEST_GRACE_MS = 500;
+const LONGEST_GRACE_MS = 2_000;
 const SHORTEST_CAP_MS = 50;
 const HEADROOM = 1.25;
-const DECAY = 0.9; // per message that the tree brought before any announcement
+const DECAY = 0.98; // per message that the tree brought before any announcement
 
 /**
  * How far announcements run ahead of the tree. On an idle mesh the tree is first and a missing message is asked for

@@ -13,7 +13,12 @@ type FrameHandler = (link: PeerLink, frame: Uint8Array) => void | Promise<void>;
 const NOWHERE = { host: '127.0.0.1', port: 0 } as const;
 
 /** What a test may do to a frame on its way: pass it, lose it, change it, or hold the sender for ever. */
-export type Tamper = (from: PeerId, to: PeerId, frame: Uint8Array, trafficClass: TrafficClass) => Uint8Array | 'lose' | 'stall';
+export type Tamper = (
+  from: PeerId,
+  to: PeerId,
+  frame: Uint8Array,
+  trafficClass: TrafficClass,
+) => Uint8Array | 'lose' | 'stall';
 
 /** Joins `MemoryTransport`s of one process: frames arrive on a later turn of the event loop, in order per pair. */
 export class MemoryHub {
@@ -22,7 +27,11 @@ export class MemoryHub {
   framesSent = 0;
   tamper: Tamper = (_from, _to, frame) => frame;
 
-  join(identity: { readonly peerId: PeerId; readonly agentId: AgentId; readonly agentPublicKey: Uint8Array }): MemoryTransport {
+  join(identity: {
+    readonly peerId: PeerId;
+    readonly agentId: AgentId;
+    readonly agentPublicKey: Uint8Array;
+  }): MemoryTransport {
     const transport = new MemoryTransport(this, identity);
     this.transports.set(identity.peerId, transport);
     return transport;
@@ -47,7 +56,11 @@ export class MemoryHub {
 /** A `Transport` without a network, for driving the rooms above it in one process. */
 export class MemoryTransport implements Transport {
   readonly peerId: PeerId;
-  readonly identity: { readonly peerId: PeerId; readonly agentId: AgentId; readonly agentPublicKey: Uint8Array };
+  readonly identity: {
+    readonly peerId: PeerId;
+    readonly agentId: AgentId;
+    readonly agentPublicKey: Uint8Array;
+  };
   readonly #hub: MemoryHub;
   readonly #links = new Map<PeerId, PeerLink>();
   readonly #generations = new Map<PeerId, number>();

@@ -35,7 +35,9 @@ test('concatenated frames come out whole and in order wherever the stream is cut
   fc.assert(
     fc.property(bodies, fc.array(fc.nat(), { maxLength: 20 }), (sent, cuts) => {
       const stream = Buffer.concat(sent.map(encodeFrame));
-      expect(decode(300, cutAt(stream, cuts)).map((body) => [...body])).toEqual(sent.map((body) => [...body]));
+      expect(decode(300, cutAt(stream, cuts)).map((body) => [...body])).toEqual(
+        sent.map((body) => [...body]),
+      );
     }),
   );
 });

@@ -37,13 +37,25 @@ function transcript(): Transcript {
   };
 }
 
+// The digests come from an independent writing of the layout.
 test('the bytes of each message are as written down', () => {
-  expect(sha256Hex(encodeHello(hello(1)))).toBe('HELLO_VECTOR');
-  expect(Buffer.from(encodeHello(hello(1)).subarray(0, 12)).toString('hex')).toBe('0100010000' + '00036e65740101');
-  const proof = { machineSignature: new Uint8Array(3309).fill(1), agentSignature: new Uint8Array(3309).fill(2) };
-  expect(sha256Hex(encodeProof(proof))).toBe('PROOF_VECTOR');
+  expect(sha256Hex(encodeHello(hello(1)))).toBe(
+    '0cfe60c38832251cc8bd283938985542d55d0bfc018aea96bfcf4c56709771cd',
+  );
+  expect(Buffer.from(encodeHello(hello(1)).subarray(0, 12)).toString('hex')).toBe(
+    '0100010000' + '00036e65740101',
+  );
+  const proof = {
+    machineSignature: new Uint8Array(3309).fill(1),
+    agentSignature: new Uint8Array(3309).fill(2),
+  };
+  expect(sha256Hex(encodeProof(proof))).toBe(
+    '7cbabd85f48149641cd9907735d000f80d717600e54396210738d51bdb9b47f0',
+  );
   expect([...encodeReady()]).toEqual([3]);
-  expect(sha256Hex(signedBytes('machine', 'initiator', transcript()))).toBe('SIGNED_VECTOR');
+  expect(sha256Hex(signedBytes('machine', 'initiator', transcript()))).toBe(
+    '192c1de6eb07f15f1a4f8d128e31be5ae63ea0407a90ef47e4aab308eaebabf2',
+  );
 });
 
 test('a hello reads back as it was written', () => {
@@ -63,7 +75,8 @@ test('any bytes are a message or a named refusal', () => {
     fc.property(fc.uint8Array({ maxLength: 5_000 }), fc.nat(valid.length), (noise, cut) => {
       for (const bytes of [noise, valid.subarray(0, cut), Buffer.concat([valid.subarray(0, cut), noise])]) {
         const message = decodeHelloMessage(bytes);
-        if (message.kind === 'unreadable') expect(['HELLO_MALFORMED', 'PROTOCOL_VERSION']).toContain(message.refusal);
+        if (message.kind === 'unreadable')
+          expect(['HELLO_MALFORMED', 'PROTOCOL_VERSION']).toContain(message.refusal);
       }
     }),
   );
@@ -91,7 +104,11 @@ test('the signed bytes differ in every part that they bind', () => {
     signedBytes('machine', 'initiator', { ...base, networkId: 'other' }),
     signedBytes('machine', 'initiator', other('initiator', { certificateSha256: new Uint8Array(32) })),
     signedBytes('machine', 'initiator', other('responder', { certificateSha256: new Uint8Array(32) })),
-    signedBytes('machine', 'initiator', other('initiator', { hello: hello(1, { nonce: new Uint8Array(32) }) })),
+    signedBytes(
+      'machine',
+      'initiator',
+      other('initiator', { hello: hello(1, { nonce: new Uint8Array(32) }) }),
+    ),
     signedBytes('machine', 'initiator', other('responder', { helloBytes: new Uint8Array(1) })),
   ].map(sha256Hex);
   expect(new Set(variants).size).toBe(variants.length);

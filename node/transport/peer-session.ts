@@ -88,6 +88,10 @@ export class PeerSession implements ConnectionUser {
     else this.#startHello(sha256(certificate));
   }
 
+  readExpected(): void {
+    this.#failOn(this.#streams?.readExpected());
+  }
+
   readable(streamId: number): void {
     if (this.#streams === undefined) this.#hello?.readable(streamId);
     else if (streamId !== 0) this.#failOn(this.#streams.readable(streamId));
@@ -122,6 +126,7 @@ export class PeerSession implements ConnectionUser {
       this.connection.close('Superseded', 'another connection to this peer took over');
       return;
     }
+    this.#streams.dropAbandoned();
     const { tuning } = this.#owner;
     const vitals = {
       lastSentMs: this.connection.lastSentMs,

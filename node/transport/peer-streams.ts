@@ -39,6 +39,7 @@ export class PeerStreams {
   readonly #inbound = new Map<number, InboundStream>();
   readonly #requests: RequestStreams;
   readonly #controlStreamId: number;
+  readonly #inboundIds: readonly number[];
   #queuedFrameBytes = 0;
   #isAboveHighWater = false;
 
@@ -46,6 +47,7 @@ export class PeerStreams {
     this.#modules = modules;
     const ours = modules.initiator === 'us' ? 0 : FROM_SERVER;
     this.#controlStreamId = UNIDIRECTIONAL + ours;
+    this.#inboundIds = TRAFFIC_CLASSES.map((_, index) => index * 4 + UNIDIRECTIONAL + (FROM_SERVER - ours));
     this.#outbound = TRAFFIC_CLASSES.map(
       (trafficClass, index) =>
         new OutboundStream(
@@ -63,6 +65,7 @@ export class PeerStreams {
     this.#requests = new RequestStreams({
       connection: modules.connection,
       ourFirstStreamId: modules.initiator === 'us' ? 4 : FROM_SERVER, // stream 0 carried the hello
+      theirFirstStreamId: modules.initiator === 'us' ? FROM_SERVER : 4,
       maxReceiveBytes: modules.receiveBytes,
       answer: modules.answer,
       wrote: modules.needsPump,
@@ -138,8 +141,24 @@ export class PeerStreams {
     }
   }
 
+  /** Aborts what the peer no longer waits for. */
+  dropAbandoned(): void {
+    this.#requests.dropAbandoned();
+  }
+
   sendCapacity(): number {
     return this.#modules.connection.streamCapacity(this.#controlStreamId);
+  }
+
+  readExpected(): StreamsFailure | undefined {
+    const { connection } = this.#modules;
+    for (const streamId of this.#inboundIds) {
+      if (!connection.streamReadable(streamId)) continue;
+      const failure = this.#readFrames(streamId);
+      if (failure !== undefined) return failure;
+    }
+    this.#requests.readExpected();
+    return undefined;
   }
 
   readable(streamId: number): StreamsFailure | undefined {

@@ -12,6 +12,8 @@ const PAYLOAD_SHARE = 0.93; // of a congestion window, headers taken off
 export interface ConnectionUser {
   /** TLS is done at our side. */
   handshaken(): void;
+  /** Reads the streams that most likely have something: asking QUIC for its list costs more than the reading. */
+  readExpected(): void;
   /** `streamId` has bytes, an end or a reset to read. */
   readable(streamId: number): void;
   /** Hands waiting bytes to QUIC; gives how many it took. */
@@ -118,10 +120,10 @@ export class QuicConnection {
     this.#armTimer();
   }
 
-  /** Sends what is due without another look at the streams. */
+  /** Sends what is due (window updates and resets too) without another look at the streams. */
   flushAcknowledgements(): void {
     this.isAcknowledgementScheduled = false;
-    if (this.#isReleased || this.#packetsUnacknowledged === 0) return;
+    if (this.#isReleased) return;
     this.#transmit();
     this.#armTimer();
   }
@@ -160,7 +162,8 @@ export class QuicConnection {
       user.handshaken();
     }
     if (!this.#isHandshaken) return 0;
-    if (this.native.isReadable()) {
+    if (this.native.isReadable()) user.readExpected();
+    if (this.#end === undefined && this.native.isReadable()) {
       for (const streamId of this.native.readable()) user.readable(streamId);
     }
     return this.#end === undefined ? user.flush() : 0;

@@ -8,11 +8,13 @@ import { type TransportError, transportError } from './transport-error.ts';
 
 const REQUEST_URGENCY = 1;
 const MAX_REQUESTS_IN_FLIGHT = 3_072; // three quarters of the streams that a peer grants us
+const FEW_ASKED = 16; // so many questions to QUIC cost less than its list of readable streams
 const STREAM_ERROR = { abandoned: 1, failed: 2, malformed: 3, overloaded: 4 } as const;
 
 interface RequestModules {
   readonly connection: Connection;
   readonly ourFirstStreamId: number;
+  readonly theirFirstStreamId: number;
   readonly maxReceiveBytes: number;
   readonly answer: (body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   /** A reply waits to be written. */
@@ -43,10 +45,12 @@ export class RequestStreams {
   readonly #answering = new Map<number, Answering>();
   readonly #writing = new Map<number, MessageWriter>();
   #nextStreamId: number;
+  #nextTheirStreamId: number;
 
   constructor(modules: RequestModules) {
     this.#modules = modules;
     this.#nextStreamId = modules.ourFirstStreamId;
+    this.#nextTheirStreamId = modules.theirFirstStreamId;
   }
 
   /** Streams that are not finished in both directions. */
@@ -124,6 +128,15 @@ export class RequestStreams {
     return written;
   }
 
+  /** Looks where replies and the next requests most likely are. */
+  readExpected(): void {
+    const { connection } = this.#modules;
+    if (this.#asked.size <= FEW_ASKED) {
+      for (const streamId of this.#asked.keys()) if (connection.streamReadable(streamId)) this.readReply(streamId);
+    }
+    while (connection.streamReadable(this.#nextTheirStreamId)) this.readRequest(this.#nextTheirStreamId);
+  }
+
   readReply(streamId: number): void {
     const asked = this.#asked.get(streamId);
     const frames: Uint8Array[] = [];
@@ -164,6 +177,18 @@ export class RequestStreams {
     }
   }
 
+  /** Aborts the handlers of requests that the peer no longer waits for; QUIC shows that only when asked. */
+  dropAbandoned(): void {
+    for (const [streamId, { body }] of this.#answering) {
+      if (body === undefined) continue;
+      try {
+        this.#modules.connection.streamCapacity(streamId);
+      } catch {
+        this.#drop(streamId, STREAM_ERROR.abandoned);
+      }
+    }
+  }
+
   /** The connection is over: every request rejects, every handler's signal aborts. */
   close(errorFor: () => TransportError): void {
     for (const asked of this.#asked.values()) asked.reject(errorFor());
@@ -180,6 +205,7 @@ export class RequestStreams {
       body: undefined,
     };
     this.#answering.set(streamId, answering);
+    this.#nextTheirStreamId = Math.max(this.#nextTheirStreamId, streamId + 4);
     return answering;
   }
 

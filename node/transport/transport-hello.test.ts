@@ -9,7 +9,10 @@ const signal = () => AbortSignal.timeout(10_000);
 const refusals = (node: RigNode) => node.transport.stats().helloRefusalsByReason;
 
 async function refused(node: RigNode, name: string): Promise<void> {
-  await until(`${name} to be counted`, () => refusals(node)[name] || undefined, { budgetMs: 5_000, everyMs: 5 });
+  await until(`${name} to be counted`, () => refusals(node)[name] || undefined, {
+    budgetMs: 5_000,
+    everyMs: 5,
+  });
 }
 
 test('two nodes of one network have a link, each with the proven identity of the other', async () => {
@@ -25,15 +28,22 @@ test('two nodes of one network have a link, each with the proven identity of the
     listenAddress: b.address,
   });
   expect(atA?.agentPublicKey).toEqual(new Uint8Array(b.modules.agent.publicKey));
-  await until('the other side to have it too', () => b.transport.linkTo(a.transport.peerId), { budgetMs: 2_000 });
-  expect(b.transport.linkTo(a.transport.peerId)).toMatchObject({ initiator: 'them', listenAddress: a.address });
+  await until('the other side to have it too', () => b.transport.linkTo(a.transport.peerId), {
+    budgetMs: 2_000,
+  });
+  expect(b.transport.linkTo(a.transport.peerId)).toMatchObject({
+    initiator: 'them',
+    listenAddress: a.address,
+  });
   expect(b.transport.connectionIdOf(a.transport.peerId)).toBe(a.transport.connectionIdOf(b.transport.peerId));
 });
 
 test('a node of another network is refused by name at both ends and no link ever shows', async () => {
   await using rig = new TransportRig();
   const [a, b] = [await rig.node({ networkId: 'one' }), await rig.node({ networkId: 'two' })];
-  await expect(a.transport.dial(b.address, { signal: signal() })).rejects.toMatchObject({ code: 'WRONG_NETWORK' });
+  await expect(a.transport.dial(b.address, { signal: signal() })).rejects.toMatchObject({
+    code: 'WRONG_NETWORK',
+  });
   await Promise.all([refused(a, 'WRONG_NETWORK'), refused(b, 'WRONG_NETWORK')]);
   expect([...a.events, ...b.events]).toEqual([]);
   expect(a.transport.stats().dialFailuresTotal).toBe(1);
@@ -53,25 +63,34 @@ test('someone other than the expected peer is refused by name at both ends', asy
 test('a node that dials itself is told so', async () => {
   await using rig = new TransportRig();
   const node = await rig.node();
-  await expect(node.transport.dial(node.address, { signal: signal() })).rejects.toMatchObject({ code: 'SELF_DIAL' });
+  await expect(node.transport.dial(node.address, { signal: signal() })).rejects.toMatchObject({
+    code: 'SELF_DIAL',
+  });
 });
 
-test.each(['machine', 'agent'] as const)('a %s key that did not sign this session is refused', async (key) => {
-  await using rig = new TransportRig();
-  const honest = await rig.node();
-  const { machine, agent } = honest.modules;
-  const victim = key === 'machine' ? machine : agent;
-  const other = await rig.node();
-  // Claims the victim's public key, signs with another.
-  const forged = { id: victim.id, publicKey: victim.publicKey, sign: (m: Uint8Array) => other.modules[key].sign(m) };
-  const forger = await rig.node({}, { [key]: forged });
-  const target = await rig.node();
-  await expect(forger.transport.dial(target.address, { signal: signal() })).rejects.toMatchObject({
-    code: 'BAD_SIGNATURE',
-  });
-  await refused(target, 'BAD_SIGNATURE');
-  expect(target.transport.links()).toEqual([]);
-});
+test.each(['machine', 'agent'] as const)(
+  'a %s key that did not sign this session is refused',
+  async (key) => {
+    await using rig = new TransportRig();
+    const honest = await rig.node();
+    const { machine, agent } = honest.modules;
+    const victim = key === 'machine' ? machine : agent;
+    const other = await rig.node();
+    // Claims the victim's public key, signs with another.
+    const forged = {
+      id: victim.id,
+      publicKey: victim.publicKey,
+      sign: (m: Uint8Array) => other.modules[key].sign(m),
+    };
+    const forger = await rig.node({}, { [key]: forged });
+    const target = await rig.node();
+    await expect(forger.transport.dial(target.address, { signal: signal() })).rejects.toMatchObject({
+      code: 'BAD_SIGNATURE',
+    });
+    await refused(target, 'BAD_SIGNATURE');
+    expect(target.transport.links()).toEqual([]);
+  },
+);
 
 test('a peer that never finishes its hello is refused when its time is up', async () => {
   await using rig = new TransportRig();
