@@ -15,7 +15,7 @@ export interface BurstPlan {
 }
 
 /** What a scenario may ask of the matrix. Each call writes its own records; nothing is given back to judge by. */
-export interface MatrixAccess {
+interface MatrixAccess {
   /** One direct message over every directed pair of the sealed plan. */
   phaseA(options: { readonly settleMs: number }): Promise<void>;
   /** A publish burst with a subscriber on every node. */

@@ -10,7 +10,7 @@ const EXPERIMENT = 'Experiment';
 const EVIDENCE = 'Evidence';
 
 /** The flags that `run` and `soak` share, in the groups that help shows. */
-export const RUN_FLAGS = {
+const RUN_FLAGS = {
   local: {
     type: 'number',
     group: MESH,

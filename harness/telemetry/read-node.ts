@@ -5,7 +5,7 @@ import { missing, type Observation, seen } from '../../proofs/observation.ts';
 import type { MeshHost } from '../fleet/mesh-host.ts';
 
 /** One raw diagnostics document as the node served it, and the process lifetime it speaks of. */
-export interface RawDocument {
+interface RawDocument {
   readonly rawText: string;
   readonly body: unknown;
   readonly epoch: Epoch;

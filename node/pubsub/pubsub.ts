@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock } from '../../kit/clock.ts';
-import { MeshproofError } from '../../kit/errors.ts';
 import type { Random } from '../../kit/random.ts';
 import type { Signing } from '../../kit/signing.ts';
 import type { GossipDocument } from '../api/schema/gossip.ts';
@@ -14,7 +13,7 @@ import { GossipCounters } from './gossip-counters.ts';
 import { type GossipSources, gossipDocument } from './gossip-document.ts';
 import { Inbound } from './inbound.ts';
 import { LossReporter } from './loss-reporter.ts';
-import { DEFAULT_MAX_PAYLOAD_BYTES, MAX_TOPIC_BYTES, type MessageBody, messageId } from './message.ts';
+import { DEFAULT_MAX_PAYLOAD_BYTES, type MessageBody, messageId } from './message.ts';
 import { MessageVerifier } from './message-verifier.ts';
 import { OriginKeys } from './origin-keys.ts';
 import { Outbound } from './outbound.ts';
@@ -25,6 +24,7 @@ import { ReceivePump } from './receive-pump.ts';
 import { Strikes } from './strikes.ts';
 import { type GossipMessage, type Subscription, Subscriptions } from './subscriptions.ts';
 import { SUPERVISE_EVERY_MS } from './supervisor.ts';
+import { checkTopic, isLocal } from './topic-name.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
 export interface PubSubOptions {
@@ -49,7 +49,6 @@ export interface PubSubModules {
   readonly log: Logger;
 }
 
-const LOCAL_PREFIX = 'local:';
 const MAX_PUBLISH_QUEUE_BYTES = 67_108_864;
 
 /**
@@ -167,7 +166,7 @@ export class PubSub {
       const { id: origin } = this.#modules.agent;
       const body = { origin, incarnation: this.#incarnation, seq: this.#seq, topic, payload };
       const id = messageId(body);
-      if (!topic.startsWith(LOCAL_PREFIX)) await this.#spread(id, body, signal);
+      if (!isLocal(topic)) await this.#spread(id, body, signal);
       this.#counters.publishTotal += 1;
       const receivedAtUnixMs = this.#modules.clock.wallMs();
       this.#subscriptions.deliver({
@@ -287,16 +286,4 @@ export class PubSub {
     this.#supervisor.supervise(clock.nowMs());
     this.#losses.report();
   }
-}
-
-function checkTopic(topic: string): void {
-  const bytes = Buffer.byteLength(topic);
-  if (bytes >= 1 && bytes <= MAX_TOPIC_BYTES && topic.isWellFormed()) return;
-  throw new MeshproofError(
-    'TOPIC_INVALID',
-    `a topic is 1 to ${MAX_TOPIC_BYTES} bytes of UTF-8, this one has ${bytes}`,
-    {
-      details: { topic_bytes: bytes, max_topic_bytes: MAX_TOPIC_BYTES },
-    },
-  );
 }

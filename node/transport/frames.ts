@@ -2,7 +2,7 @@ import { MeshproofError } from '../../kit/errors.ts';
 import type { TrafficClass } from './transport.ts';
 
 /** On the wire a frame is: u32 length of the body, u8 version, body. All big-endian. */
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 export const FRAME_HEADER_BYTES = 5;
 
 const ENVELOPE_SLACK_BYTES = 64 * 1024; // ids, keys and signatures around a 16 MiB payload

@@ -9,7 +9,7 @@ import type { AgentId, PeerId, SocketAddress } from './transport.ts';
  * this TLS session (node-behaviour 7.4). Three messages each way on the first stream: who I am, the proof, and that
  * I have accepted your proof. All integers are big-endian.
  */
-export const HELLO_VERSION = 1;
+const HELLO_VERSION = 1;
 export const HELLO_MAX_BYTES = 16 * 1024;
 const NONCE_BYTES = 32;
 const MAX_NETWORK_ID_BYTES = 256;

@@ -142,7 +142,9 @@ export class QuicConnection {
     this.#closeNative(CLOSE_CODES[name], `${name}: ${detail}`);
     this.#finish({ by: 'us', name, detail });
     this.#transmit();
-    this.#armTimer();
+    // A handshake that came to nothing leaves nobody to wait out the draining period for.
+    if (this.#isHandshaken) this.#armTimer();
+    else this.release();
   }
 
   /** Lets go of everything, without another packet. */

@@ -132,7 +132,8 @@ export class RequestStreams {
   readExpected(): void {
     const { connection } = this.#modules;
     if (this.#asked.size <= FEW_ASKED) {
-      for (const streamId of this.#asked.keys()) if (connection.streamReadable(streamId)) this.readReply(streamId);
+      for (const streamId of this.#asked.keys())
+        if (connection.streamReadable(streamId)) this.readReply(streamId);
     }
     while (connection.streamReadable(this.#nextTheirStreamId)) this.readRequest(this.#nextTheirStreamId);
   }
