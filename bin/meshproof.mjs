@@ -2,50 +2,81 @@
 // The `meshproof` command. Runs on whatever Node started it: hands over to the Node 24 that came with the package
 // when that one is too old, and to the built JavaScript when there is no source beside it.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
-const source = new URL('../harness/cli.ts', import.meta.url);
-const built = new URL('../dist/cli.js', import.meta.url);
-const entry = existsSync(source) ? source : built;
+const EXIT_INTERRUPTED = 4;
+const EXIT_FAULT = 5;
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** The Node binary that npm installed beside us, or `undefined`. */
+function majorOf(version) {
+  return Number(version.split('.')[0]);
+}
+
+/** The Node binary that npm installed for us, wherever npm has put the package; `undefined` when there is none. */
 function bundledNode() {
-  const require = createRequire(import.meta.url);
-  for (const name of [`node-${process.platform}-${process.arch}`]) {
-    try {
-      return require.resolve(`${name}/bin/node`);
-    } catch {
-      return undefined;
-    }
+  const name = `node-${process.platform}-${process.arch}`;
+  // Not `require.resolve`: the package may hide its files behind `exports`, and another major may lie nearer.
+  for (const dir of createRequire(import.meta.url).resolve.paths(name) ?? []) {
+    const home = join(dir, name);
+    if (!existsSync(join(home, 'package.json'))) continue;
+    const { version, bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+    const binary = join(home, typeof bin === 'string' ? bin : (bin?.node ?? 'bin/node'));
+    if (majorOf(version) >= NEEDED_MAJOR && existsSync(binary)) return binary;
   }
   return undefined;
 }
 
-if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
-  const { main } = await import(entry.href);
-  await main(process.argv.slice(2));
-} else {
-  const node = bundledNode();
-  if (node === undefined) {
-    console.error(
-      `meshproof needs Node ${NEEDED_MAJOR} or newer; this is ${process.version} and no node-${process.platform}-${process.arch} package is installed`,
-    );
-    process.exit(5);
+function endWith(exitCode, message) {
+  console.error(`meshproof: ${message}`);
+  process.exit(exitCode);
+}
+
+async function runHere() {
+  const source = new URL('../harness/cli.ts', import.meta.url);
+  const built = new URL('../dist/cli.js', import.meta.url);
+  if (!existsSync(source) && !existsSync(built)) {
+    endWith(EXIT_FAULT, 'this package holds no dist/: install it again, or build it with `npm run build`');
   }
+  for (const signal of ENDING_SIGNALS) {
+    // A command that has something to take down listens too, and then its own end decides the exit code.
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(EXIT_INTERRUPTED);
+    });
+  }
+  const { main } = await import(existsSync(source) ? source.href : built.href);
+  await main(process.argv.slice(2));
+}
+
+function handOverTo(node) {
   // fd 3 is the child's lifeline: it closes with this process, however this process ends.
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, MESHPROOF_LIFELINE_FD: '3' },
   });
-  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
-    // A terminal sends SIGINT to the whole group, so the child has its own; from elsewhere it needs ours.
-    process.on(signal, () => {
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-    });
+  // A terminal sends SIGINT to the child as well as to us; the child takes the second for the first.
+  for (const signal of ENDING_SIGNALS) process.on(signal, () => child.kill(signal));
+  child.once('error', (error) => endWith(EXIT_FAULT, `${node} does not start: ${error.message}`));
+  child.once('exit', (code, signal) => {
+    if (ENDING_SIGNALS.includes(signal)) process.exit(EXIT_INTERRUPTED);
+    process.exit(code ?? 128 + constants.signals[signal]);
+  });
+}
+
+if (majorOf(process.versions.node) >= NEEDED_MAJOR) {
+  await runHere();
+} else {
+  const node = bundledNode();
+  if (node !== undefined) handOverTo(node);
+  else {
+    endWith(
+      EXIT_FAULT,
+      `needs Node ${NEEDED_MAJOR} or newer; this is ${process.version}, and node-${process.platform}-${process.arch}, ` +
+        'which would bring one, is not installed (was it left out with --omit=optional?)',
+    );
   }
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }

@@ -1,21 +1,22 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-
-export interface BundleFile {
-  readonly name: string;
-  readonly contents: Uint8Array;
-}
+import { BUNDLE_FILES, type BundleFile } from './bundle-digest.ts';
 
 /** Lets CommonJS dependencies inside an ES module bundle find Node's built-in modules. */
 export const BUNDLE_BANNER =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
+/** The programs of the bundle, and the files that they were made from, relative to the root. */
+export interface BuiltBundle {
+  readonly files: readonly BundleFile[];
+  readonly inputs: readonly string[];
+}
+
 /**
  * Bundles the programs that run on every host (node, runner, and the signing worker beside them) from the sources
  * under `root`. Everything is inlined but the QUIC package, whose native binding must stay a file of its own.
  */
-export async function buildBundleFiles(root: string): Promise<readonly BundleFile[]> {
+export async function buildBundleFiles(root: string): Promise<BuiltBundle> {
   const result = await build({
     entryPoints: {
       node: join(root, 'node/main.ts'),
@@ -24,6 +25,7 @@ export async function buildBundleFiles(root: string): Promise<readonly BundleFil
     },
     outdir: root,
     write: false,
+    metafile: true,
     bundle: true,
     minifySyntax: true,
     minifyWhitespace: true,
@@ -35,14 +37,11 @@ export async function buildBundleFiles(root: string): Promise<readonly BundleFil
     logLevel: 'silent',
     absWorkingDir: root,
   });
-  return result.outputFiles
-    .map((file) => ({ name: file.path.slice(root.length + 1), contents: file.contents }))
-    .toSorted((a, b) => a.name.localeCompare(b.name));
-}
-
-/** SHA-256 over names, sizes and contents: equal digests mean equal programs. */
-export function bundleDigest(files: readonly BundleFile[]): string {
-  const digest = createHash('sha256');
-  for (const { name, contents } of files) digest.update(`${name}\0${contents.length}\0`).update(contents);
-  return digest.digest('hex');
+  const made = new Map(result.outputFiles.map((file) => [file.path.slice(root.length + 1), file.contents]));
+  const files = BUNDLE_FILES.map((name) => {
+    const contents = made.get(name);
+    if (contents === undefined) throw new Error(`esbuild made no ${name}`);
+    return { name, contents };
+  });
+  return { files, inputs: Object.keys(result.metafile.inputs) };
 }

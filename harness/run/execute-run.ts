@@ -7,6 +7,8 @@ import { Random } from '../../kit/random.ts';
 import { JournalWriter } from '../../proofs/journal.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
 import { ProofDirectory } from '../../proofs/proof-directory.ts';
+import { readProof } from '../../proofs/read-proof.ts';
+import { writeReports } from '../../proofs/reports/write-reports.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Fleet } from '../fleet/mesh-host.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -102,7 +104,7 @@ export async function executeRun(
     progress.show({ event: 'fault', code: codeOf(ending), message: messageOf(ending) });
   }
 
-  const { verdict, writeReports } = await judgeProof(dir, gate);
+  const { verdict } = await judgeProof(dir, gate);
   await ledger.record({ type: 'judged', verdict });
   const exitCode =
     ending instanceof InterruptError
@@ -112,7 +114,7 @@ export async function executeRun(
         : exitCodeOfVerdict(verdict.overall);
   await ledger.record({ type: 'run_finished', exit_code: exitCode, took_ms: realClock.nowMs() - startedMs });
   await journal.close();
-  await writeReports();
+  await writeReports(await readProof(dir), verdict); // read again: the reports tell how the run finished
   progress.show({
     event: 'judged',
     verdict: verdict.overall,

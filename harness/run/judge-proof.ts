@@ -1,15 +1,12 @@
 import { judge } from '../../gates/judge.ts';
 import type { Verdict } from '../../proofs/evidence.ts';
 import { type Proof, readProof } from '../../proofs/read-proof.ts';
-import { writeReports } from '../../proofs/reports/write-reports.ts';
 import { type LoadedGate, parseLoaded } from './load-gate.ts';
 
 /** A proof judged by a gate. */
 export interface JudgedProof {
   readonly proof: Proof;
   readonly verdict: Verdict;
-  /** Renders the reports of this judgement into the proof directory; gives their names. */
-  readonly writeReports: () => Promise<readonly string[]>;
 }
 
 /**
@@ -21,5 +18,5 @@ export async function judgeProof(dir: string, gate?: LoadedGate): Promise<Judged
   const proof = await readProof(dir);
   const by = gate ?? parseLoaded(proof.gateText, `${dir}/gate.toml`);
   const verdict = judge({ ...proof, torn: proof.torn !== null }, by.gate);
-  return { proof, verdict, writeReports: () => writeReports(proof, verdict) };
+  return { proof, verdict };
 }
