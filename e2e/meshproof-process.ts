@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,10 +19,12 @@ export class MeshproofProcess implements AsyncDisposable {
   readonly #exited: Promise<number | null>;
   stderr = '';
 
-  private constructor(home: string, args: readonly string[]) {
+  private constructor(home: string, command: readonly string[], options: SpawnOptions) {
     this.#home = home;
     this.proofDir = join(home, 'proof');
-    this.child = spawn(process.execPath, [ENTRY, ...args, '--json', '--proof-dir', this.proofDir], {
+    const [program = '', ...args] = command;
+    this.child = spawn(program, [...args, '--json', '--proof-dir', this.proofDir], {
+      ...options,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -35,7 +37,15 @@ export class MeshproofProcess implements AsyncDisposable {
   }
 
   static async start(...args: readonly string[]): Promise<MeshproofProcess> {
-    return new MeshproofProcess(await mkdtemp(join(tmpdir(), 'meshproof-e2e-')), args);
+    return await MeshproofProcess.startCommand([process.execPath, ENTRY, ...args]);
+  }
+
+  /** Any program that comes down to `meshproof`, with all its arguments but those that this follower needs. */
+  static async startCommand(
+    command: readonly string[],
+    options: SpawnOptions = {},
+  ): Promise<MeshproofProcess> {
+    return new MeshproofProcess(await mkdtemp(join(tmpdir(), 'meshproof-e2e-')), command, options);
   }
 
   /** The first event of that kind that fits, waiting for it. */

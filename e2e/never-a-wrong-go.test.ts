@@ -5,17 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../kit/deadline.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
 
-const SHORT = ['--local', '3', '--settle-secs', '4', '--telemetry-secs', '2', '--gate', 'broad-launch'];
+const SHORT = ['--local', '3', '--settle-secs', '4', '--telemetry-secs', '2'];
 /** A burst long enough for a test to do harm while it goes on. */
-const LONG_BURST = [
-  ...SHORT,
-  '--scenarios',
-  'fanout_burst',
-  '--burst-messages',
-  '300',
-  '--burst-delay-ms',
-  '20',
-];
+const LONG_BURST = [...SHORT, '--gate', 'broad-launch', '--burst-messages', '300', '--burst-delay-ms', '20'];
 
 const strays: number[] = [];
 afterEach(() => {
@@ -24,7 +16,7 @@ afterEach(() => {
 
 async function startAndWaitForBurst(): Promise<MeshproofProcess> {
   const run = await MeshproofProcess.start('run', ...LONG_BURST);
-  await run.event('scenario_started');
+  await run.event('scenario_started', ({ scenario }) => scenario === 'fanout_burst');
   return run;
 }
 

@@ -75,7 +75,7 @@ describe('a node whose gossip diagnostics answer', () => {
         expectPath: 'raw_quic_acked',
         scenarios: [{ name: 'baseline', options: { settle_secs: 5 } }],
         soak: null,
-        gate: 'broad-launch',
+        gate: 'limited-production',
         proofDir: join(home, 'proof'),
         seed: 7,
         discoverMs: 20_000,

@@ -32,19 +32,31 @@ export async function main(args: readonly string[]): Promise<void> {
     .version(VERSION)
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError('BAD_USAGE', message);
+      // yargs wraps what it finds wrong in an error of its own; anything else comes from a command.
+      if (error !== undefined && error.name !== 'YError') throw error;
+      throw new UsageError('BAD_USAGE', message.replaceAll(/\s+/g, ' ').trim());
     });
+  survivesClosedOutput();
   try {
     await cli.parseAsync();
   } catch (error) {
     exitCode = exitCodeOfError(error);
-    process.stderr.write(`meshproof: ${messageOf(error)} [${codeOf(error)}]\n`);
-    if (args.includes('--debug')) {
-      for (const line of causesOf(error).slice(1)) process.stderr.write(`  because ${line}\n`);
-      if (error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
-    } else if (exitCode === EXIT.internal) {
-      process.stderr.write('this is a defect of meshproof; --debug shows where\n');
-    }
+    tellError(error, exitCode, args.includes('--debug') ? 'debug' : 'short');
   }
   process.exitCode = exitCode;
+}
+
+/** Who stops reading (`| head`, a closed terminal) misses the rest; a run goes on to its verdict regardless. */
+function survivesClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+function tellError(error: unknown, exitCode: ExitCode, form: 'debug' | 'short'): void {
+  process.stderr.write(`meshproof: ${messageOf(error).replaceAll(/\s*\n\s*/g, ' ')} [${codeOf(error)}]\n`);
+  if (form === 'debug') {
+    for (const line of causesOf(error).slice(1)) process.stderr.write(`  because ${line}\n`);
+    if (error instanceof Error && error.stack) process.stderr.write(`${error.stack}\n`);
+  } else if (exitCode === EXIT.internal) {
+    process.stderr.write('this is a defect of meshproof; --debug shows where\n');
+  }
 }

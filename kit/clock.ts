@@ -64,6 +64,7 @@ export class VirtualClock implements Clock {
   /** Moves time forward, waking every sleeper whose time has come and letting it run before the next. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
+    await new Promise(setImmediate); // what was set going before may still have to fall asleep
     for (;;) {
       const next = this.#sleepers.toSorted((a, b) => a.atMs - b.atMs)[0];
       if (next === undefined || next.atMs > untilMs) break;

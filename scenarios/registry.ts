@@ -7,6 +7,15 @@ import type { Scenario } from './scenario.ts';
 export const SCENARIOS: readonly Scenario[] = [baseline, fanoutBurst];
 
 /**
+ * Scenarios that gates may speak of and this version cannot run: their objectives look at proofs that hold them, and
+ * at nothing in others. A gate that *requires* one is refused before the run.
+ */
+const ONLY_JUDGED = ['restart_storm'];
+
+/** Every name that a gate may use for a scenario. */
+export const SCENARIO_NAMES: readonly string[] = [...SCENARIOS.map(({ name }) => name), ...ONLY_JUDGED];
+
+/**
  * The scenario of that name.
  * @throws UsageError `UNKNOWN_SCENARIO`, listing the known ones
  */

@@ -2,14 +2,15 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BUNDLE_BANNER, buildBundleFiles, bundleDigest } from '../harness/deploy/bundle-files.ts';
+import { bundleDigest } from '../harness/deploy/bundle-digest.ts';
+import { BUNDLE_BANNER, buildBundleFiles } from '../harness/deploy/bundle-files.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 await rm(dist, { recursive: true, force: true });
 await mkdir(join(dist, 'bundle'), { recursive: true });
 
-const files = await buildBundleFiles(root);
+const { files } = await buildBundleFiles(root);
 for (const file of files) await writeFile(join(dist, 'bundle', file.name), file.contents);
 await writeFile(join(dist, 'bundle', 'digest'), bundleDigest(files));
 
@@ -21,7 +22,8 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node24',
-  external: ['esbuild'],
+  // Builds bundles from sources, with esbuild: a package has neither, and must not ask for esbuild when it starts.
+  external: ['./bundle-files.ts'],
   banner: { js: BUNDLE_BANNER },
 });
 await cp(join(root, 'gates/definitions'), join(dist, 'gates'), { recursive: true });

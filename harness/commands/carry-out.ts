@@ -6,28 +6,35 @@ import { JsonProgress } from '../progress/json-progress.ts';
 import { PlainProgress } from '../progress/plain-progress.ts';
 import type { Progress } from '../progress/progress.ts';
 import { TtyProgress } from '../progress/tty-progress.ts';
-import { executeRun, InterruptError } from '../run/execute-run.ts';
+import { checkGateFits } from '../run/check-gate-fits.ts';
+import { executeRun } from '../run/execute-run.ts';
 import type { ExitCode } from '../run/exit-code.ts';
 import { loadGate } from '../run/load-gate.ts';
 import type { RunOptions } from '../run/run-options.ts';
+import { EarlyEnd } from './early-end.ts';
+import { wholeNumber } from './flag-value.ts';
 import type { RunArguments } from './run-flags.ts';
-import { wholeNumber } from './run-flags.ts';
 
-/** Runs `options` on a local mesh, followed on this terminal, ended early by SIGINT or SIGTERM. */
+/** Runs `options` on a local mesh, followed on this terminal, ended early by SIGINT, SIGTERM or SIGHUP. */
 export async function carryOut(options: RunOptions, flags: RunArguments): Promise<ExitCode> {
-  await loadGate(options.gate); // a bad gate is told before anything is built
+  const gate = await loadGate(options.gate); // what cannot be is told before anything is built
+  checkGateFits(
+    gate,
+    options.scenarios.map(({ name }) => name),
+  );
   const basePort =
     flags['base-port'] === undefined
       ? undefined
       : wholeNumber('--base-port', flags['base-port'], 1_024, 65_000);
-  const progress = progressFor(flags.json);
-  const interrupt = new AbortController();
-  const onSignal = (name: NodeJS.Signals) => interrupt.abort(new InterruptError(name));
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  const letGo = onParentGone(() => interrupt.abort(new InterruptError('SIGHUP')));
+  const progress = progressFor(flags.json ? 'json' : 'person');
+  using early = new EarlyEnd(progress);
+  const letGo = onParentGone(() => early.end('SIGHUP'));
   try {
-    const bundle = await ensureBundle();
-    return await executeRun(
+    const bundle = await ensureBundle().catch((error: unknown) => {
+      early.signal.throwIfAborted(); // Ctrl-C reaches the bundler too, which then fails
+      throw error;
+    });
+    const exitCode = await executeRun(
       options,
       {
         bundle,
@@ -48,17 +55,18 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
             signal,
           ),
       },
-      interrupt.signal,
+      early.signal,
     );
+    early.throwIfDefective();
+    return exitCode;
   } finally {
     progress.close();
     letGo();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
 
-function progressFor(json: boolean): Progress {
-  if (json) return new JsonProgress(process.stdout);
+function progressFor(reader: 'json' | 'person'): Progress {
+  if (reader === 'json') return new JsonProgress(process.stdout);
   if (process.stdout.isTTY) return new TtyProgress(process.stdout, () => realClock.nowMs());
   return new PlainProgress(process.stdout, () => realClock.wallMs());
 }

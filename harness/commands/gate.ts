@@ -4,6 +4,7 @@ import { exitCodeOfVerdict } from '../run/exit-code.ts';
 import { judgeProof } from '../run/judge-proof.ts';
 import { loadGate, shippedGates } from '../run/load-gate.ts';
 import type { Exit } from './exit.ts';
+import { print } from './print.ts';
 import { terminalStyle } from './terminal-style.ts';
 
 /** `meshproof gate`: judge a proof again, and see what gates there are. */
@@ -20,15 +21,18 @@ export function gateCommand(exit: Exit): CommandModule {
             sub
               .positional('dir', { type: 'string', demandOption: true, describe: 'proof directory' })
               .option('gate', {
+                group: 'Evidence',
                 type: 'string',
                 requiresArg: true,
                 describe: 'gate by name, or a .toml file',
               })
-              .option('json', { type: 'boolean', default: false, describe: 'print the verdict as JSON' })
-              .example(
-                '$0 gate check proofs/runs/20261121T120000Z-1a2b3c',
-                'the same verdict as the run gave',
-              )
+              .option('json', {
+                group: 'Evidence',
+                type: 'boolean',
+                default: false,
+                describe: 'print the verdict as JSON',
+              })
+              .example('$0 gate check DIR', 'the same verdict as the run gave')
               .example(
                 '$0 gate check DIR --gate broad-launch',
                 'what a stricter gate says of the same evidence',
@@ -36,7 +40,7 @@ export function gateCommand(exit: Exit): CommandModule {
           handler: async ({ dir, gate, json }) => {
             const by = gate === undefined ? undefined : await loadGate(gate);
             const { proof, verdict } = await judgeProof(dir, by);
-            process.stdout.write(
+            await print(
               json
                 ? `${JSON.stringify(verdict, null, 2)}\n`
                 : renderTerminal(proof, verdict, terminalStyle()),
@@ -47,10 +51,11 @@ export function gateCommand(exit: Exit): CommandModule {
         .command({
           command: 'list',
           describe: 'the gates that ship with meshproof',
+          builder: (sub) => sub.example('$0 gate list', 'their names, and what each is for'),
           handler: async () => {
             for (const name of await shippedGates()) {
               const { gate } = await loadGate(name);
-              process.stdout.write(`${name.padEnd(20)} ${gate.description}\n`);
+              await print(`${name.padEnd(20)} ${gate.description}\n`);
             }
           },
         })

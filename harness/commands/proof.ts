@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 import { renderTerminal } from '../../proofs/reports/terminal.ts';
 import { judgeProof } from '../run/judge-proof.ts';
 import type { Exit } from './exit.ts';
+import { print } from './print.ts';
 import { terminalStyle } from './terminal-style.ts';
 
 /** `meshproof proof`: look at evidence. */
@@ -17,10 +18,10 @@ export function proofCommand(exit: Exit): CommandModule {
           builder: (sub) =>
             sub
               .positional('dir', { type: 'string', demandOption: true, describe: 'proof directory' })
-              .example('$0 proof show proofs/runs/20261121T120000Z-1a2b3c', 'verdict, windows, pairs, nodes'),
+              .example('$0 proof show DIR', 'verdict, windows, pairs, nodes'),
           handler: async ({ dir }) => {
             const { proof, verdict } = await judgeProof(dir);
-            process.stdout.write(renderTerminal(proof, verdict, terminalStyle()));
+            await print(renderTerminal(proof, verdict, terminalStyle()));
             exit(0);
           },
         })

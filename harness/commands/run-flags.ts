@@ -2,6 +2,7 @@ import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { UsageError } from '../../kit/errors.ts';
 import { SCENARIOS } from '../../scenarios/registry.ts';
 import type { RunOptions, ScenarioRequest } from '../run/run-options.ts';
+import { badFlag, number, optional, wholeNumber } from './flag-value.ts';
 
 const LOCAL_NODES_MAX = 64;
 
@@ -9,18 +10,22 @@ const MESH = 'Mesh';
 const EXPERIMENT = 'Experiment';
 const EVIDENCE = 'Evidence';
 
-/** The flags that `run` and `soak` share, in the groups that help shows. */
-const RUN_FLAGS = {
-  local: {
-    type: 'number',
-    group: MESH,
-    describe: 'start N nodes and N runners on this machine',
-    requiresArg: true,
-  },
+const EXPECTED_PATHS = ['raw_quic_acked', 'raw_quic', 'gossip_inbox', 'relayed', 'loopback'] as const;
+/** Node names become file and host names. */
+const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const NETWORK_NAME = /^[\x21-\x7e]{1,64}$/;
+
+/**
+ * The flags that `run` and `soak` share, in the groups that help shows. Numbers have no `type`: yargs would make NaN of
+ * what is none, and the message could not name what was typed.
+ */
+export const RUN_FLAGS = {
+  local: { group: MESH, describe: 'start N nodes and N runners on this machine', requiresArg: true },
   nodes: { type: 'string', group: MESH, describe: 'names of the nodes, comma-separated', requiresArg: true },
   anchor: {
     type: 'string',
     group: MESH,
+    requiresArg: true,
     describe: 'node that publishes and relays control (default: the first)',
   },
   control: {
@@ -30,61 +35,74 @@ const RUN_FLAGS = {
     describe: 'how commands reach the runners',
   },
   'base-port': {
-    type: 'number',
     group: MESH,
+    requiresArg: true,
     describe: 'first UDP port of a local mesh (default: any free)',
   },
-  network: { type: 'string', default: 'test', group: MESH, describe: 'network id that the nodes must share' },
+  network: {
+    type: 'string',
+    default: 'test',
+    group: MESH,
+    requiresArg: true,
+    describe: 'network id that the nodes must share',
+  },
   scenarios: {
     type: 'string',
     default: 'baseline,fanout_burst',
     group: EXPERIMENT,
+    requiresArg: true,
     describe: `what to run, in order: ${SCENARIOS.map(({ name }) => name).join(', ')}`,
   },
   'expect-path': {
-    type: 'string',
-    default: 'raw_quic_acked',
+    choices: EXPECTED_PATHS,
+    default: EXPECTED_PATHS[0],
     group: EXPERIMENT,
     describe: 'path that every direct message must take',
   },
   'discover-secs': {
-    type: 'number',
     default: 30,
     group: EXPERIMENT,
+    requiresArg: true,
     describe: 'time for every runner to answer',
   },
   'settle-secs': {
-    type: 'number',
     group: EXPERIMENT,
+    requiresArg: true,
     describe: 'time for what is under way to arrive (default: baseline 60, fanout_burst 30)',
   },
-  'burst-messages': { type: 'number', group: EXPERIMENT, describe: 'fanout_burst: messages (default 200)' },
-  'burst-payload-bytes': {
-    type: 'number',
+  'burst-messages': {
     group: EXPERIMENT,
+    requiresArg: true,
+    describe: 'fanout_burst: messages (default 200)',
+  },
+  'burst-payload-bytes': {
+    group: EXPERIMENT,
+    requiresArg: true,
     describe: 'fanout_burst: payload (default 4096)',
   },
-  'burst-delay-ms': { type: 'number', group: EXPERIMENT, describe: 'fanout_burst: pace (default 10)' },
+  'burst-delay-ms': { group: EXPERIMENT, requiresArg: true, describe: 'fanout_burst: pace (default 10)' },
   seed: {
-    type: 'number',
     group: EXPERIMENT,
+    requiresArg: true,
     describe: 'seed of every random choice (default: fresh, printed)',
   },
   gate: {
     type: 'string',
     default: 'limited-production',
     group: EVIDENCE,
+    requiresArg: true,
     describe: 'gate by name, or a .toml file',
   },
   'proof-dir': {
     type: 'string',
     group: EVIDENCE,
+    requiresArg: true,
     describe: 'where the evidence goes (default: proofs/runs/<run id>)',
   },
   'telemetry-secs': {
-    type: 'number',
     default: 5,
     group: EVIDENCE,
+    requiresArg: true,
     describe: 'time between two looks at every node',
   },
   json: { type: 'boolean', default: false, group: EVIDENCE, describe: 'progress as JSON lines on stdout' },
@@ -102,6 +120,10 @@ export function withRunFlags<T>(yargs: Argv<T>): Argv<T & RunArguments> {
  */
 export function runOptionsOf(flags: RunArguments, command: readonly string[]): Omit<RunOptions, 'soak'> {
   const names = namesOf(flags);
+  if (flags['proof-dir'] === '') throw badFlag('--proof-dir', '', 'the path of a directory');
+  if (!NETWORK_NAME.test(flags.network)) {
+    throw badFlag('--network', flags.network, 'a name of at most 64 characters without spaces');
+  }
   return {
     command,
     nodes: names.map((name) => ({ name, region: null })),
@@ -112,53 +134,43 @@ export function runOptionsOf(flags: RunArguments, command: readonly string[]): O
     gate: flags.gate,
     proofDir: flags['proof-dir'] ?? null,
     seed: flags.seed === undefined ? null : wholeNumber('--seed', flags.seed, 0, 0x7fff_ffff),
-    discoverMs: positive('--discover-secs', flags['discover-secs']) * 1_000,
-    telemetryEveryMs: positive('--telemetry-secs', flags['telemetry-secs']) * 1_000,
+    discoverMs: number('--discover-secs', flags['discover-secs'], 1, 3_600) * 1_000,
+    telemetryEveryMs: number('--telemetry-secs', flags['telemetry-secs'], 0.1, 3_600) * 1_000,
   };
 }
 
 function namesOf({ local, nodes }: RunArguments): readonly string[] {
-  const named = nodes?.split(',').map((name) => name.trim());
   if (local === undefined) {
     throw new UsageError('NO_MESH', '--local: say how many nodes to start here, for example --local 6');
   }
   const count = wholeNumber('--local', local, 2, LOCAL_NODES_MAX);
-  if (named === undefined) return Array.from({ length: count }, (_, index) => `node${index + 1}`);
-  if (named.length !== count || named.some((name) => name === '')) {
-    throw new UsageError(
-      'BAD_FLAG',
-      `--nodes: "${nodes}" names ${named.length} nodes, --local asks for ${count}`,
+  if (nodes === undefined) return Array.from({ length: count }, (_, index) => `node${index + 1}`);
+  const named = nodes.split(',').map((name) => name.trim());
+  if (named.length !== count) {
+    throw badFlag('--nodes', nodes, `${count} names, as --local asks for, not ${named.length}`);
+  }
+  const odd = named.find((name) => !NODE_NAME.test(name));
+  if (odd !== undefined) {
+    throw badFlag(
+      '--nodes',
+      odd,
+      'a name of 1 to 63 letters, digits, ".", "_" and "-" that starts with none of these three',
     );
   }
   return named;
 }
 
 function scenarioRequest(name: string, flags: RunArguments): ScenarioRequest {
-  const settle = flags['settle-secs'];
-  const settleSecs = settle === undefined ? undefined : positive('--settle-secs', settle);
+  const settle_secs = optional('--settle-secs', flags['settle-secs'], 0.1, 86_400);
   const wanted: Record<string, Record<string, unknown>> = {
-    baseline: { settle_secs: settleSecs },
+    baseline: { settle_secs },
     fanout_burst: {
-      settle_secs: settleSecs,
-      messages: flags['burst-messages'],
-      payload_bytes: flags['burst-payload-bytes'],
-      delay_ms: flags['burst-delay-ms'],
+      settle_secs,
+      messages: optional('--burst-messages', flags['burst-messages'], 1, 100_000),
+      payload_bytes: optional('--burst-payload-bytes', flags['burst-payload-bytes'], 1, 1_048_576),
+      delay_ms: optional('--burst-delay-ms', flags['burst-delay-ms'], 0, 60_000),
     },
   };
   const given = Object.entries(wanted[name] ?? {}).filter(([, value]) => value !== undefined);
   return { name, options: Object.fromEntries(given) };
-}
-
-/** @throws UsageError unless `value` is a finite number above zero */
-export function positive(flag: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new UsageError('BAD_FLAG', `${flag}: "${value}" is not a number above 0`, { details: { flag } });
-}
-
-/** @throws UsageError unless `value` is a whole number from `low` to `high` */
-export function wholeNumber(flag: string, value: number, low: number, high: number): number {
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw new UsageError('BAD_FLAG', `${flag}: "${value}" is not a whole number from ${low} to ${high}`, {
-    details: { flag, low, high },
-  });
 }

@@ -2,9 +2,14 @@ import type { CommandModule } from 'yargs';
 import { UsageError } from '../../kit/errors.ts';
 import { carryOut } from './carry-out.ts';
 import type { Exit } from './exit.ts';
-import { positive, type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
+import { number } from './flag-value.ts';
+import { type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
 
-type SoakArguments = RunArguments & { readonly 'duration-hours': number; readonly 'interval-mins': number };
+const HOURS_MAX = 10_000; // more than a year
+const MINUTES_MAX = 10_080; // a week
+const WINDOWS_MAX = 10_000;
+
+type SoakArguments = RunArguments & { readonly 'duration-hours': unknown; readonly 'interval-mins': unknown };
 
 /** `meshproof soak`: the scenarios in windows on a fixed grid, judged per window and as a whole. */
 export function soakCommand(exit: Exit): CommandModule<object, SoakArguments> {
@@ -15,13 +20,13 @@ export function soakCommand(exit: Exit): CommandModule<object, SoakArguments> {
       withRunFlags(yargs)
         .options({
           'duration-hours': {
-            type: 'number',
+            requiresArg: true,
             default: 12,
             group: 'Soak',
             describe: 'length of the soak; fractions allowed',
           },
           'interval-mins': {
-            type: 'number',
+            requiresArg: true,
             default: 30,
             group: 'Soak',
             describe: 'time from the start of one window to the next; fractions allowed',
@@ -30,16 +35,28 @@ export function soakCommand(exit: Exit): CommandModule<object, SoakArguments> {
         .example('$0 soak --local 6 --duration-hours 0.5 --interval-mins 5', 'six windows in half an hour')
         .example('$0 soak --local 6 --gate broad-launch', 'the launch gate over 12 hours'),
     handler: async (flags) => {
-      const durationMs = positive('--duration-hours', flags['duration-hours']) * 3_600_000;
-      const intervalMs = positive('--interval-mins', flags['interval-mins']) * 60_000;
-      if (intervalMs > durationMs) {
-        throw new UsageError(
-          'BAD_FLAG',
-          `--interval-mins: ${flags['interval-mins']} min is longer than the whole soak of ${flags['duration-hours']} h`,
-        );
-      }
+      const soak = soakOf(flags);
       const options = runOptionsOf(flags, process.argv.slice(2));
-      exit(await carryOut({ ...options, soak: { durationMs, intervalMs } }, flags));
+      exit(await carryOut({ ...options, soak }, flags));
     },
   };
+}
+
+function soakOf(flags: SoakArguments): { readonly durationMs: number; readonly intervalMs: number } {
+  const durationMs = number('--duration-hours', flags['duration-hours'], 0.0001, HOURS_MAX) * 3_600_000;
+  const intervalMs = number('--interval-mins', flags['interval-mins'], 0.0001, MINUTES_MAX) * 60_000;
+  if (intervalMs > durationMs) {
+    throw new UsageError(
+      'BAD_FLAG',
+      `--interval-mins: ${flags['interval-mins']} min is longer than the whole soak of ${flags['duration-hours']} h`,
+    );
+  }
+  const windows = Math.floor(durationMs / intervalMs);
+  if (windows > WINDOWS_MAX) {
+    throw new UsageError(
+      'BAD_FLAG',
+      `--interval-mins: ${flags['interval-mins']} min makes ${windows} windows, more than ${WINDOWS_MAX}`,
+    );
+  }
+  return { durationMs, intervalMs };
 }

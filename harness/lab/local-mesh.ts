@@ -2,15 +2,19 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
+import { withinBudget } from '../../kit/deadline.ts';
 import { NodeClient } from '../../node/client.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
 import { MeshChild } from './child-process.ts';
 import { freeUdpPorts } from './free-ports.ts';
+import { startTogether } from './start-together.ts';
 import { holdsUdpPort } from './udp-owner.ts';
 
 const HOST = '127.0.0.1';
-const LISTENING_BUDGET_MS = 30_000; // twelve processes on two busy cores
+const LISTENING_BUDGET_MS = 30_000; // sixteen processes on two busy cores
+const RUNNERS_AHEAD_MS = 1_500; // runners say good-bye to their nodes; a stuck one does not hold up the mesh
+const FOLDER_NAME_MAX_CHARS = 40;
 
 export interface LocalMeshOptions {
   readonly names: readonly string[];
@@ -21,14 +25,17 @@ export interface LocalMeshOptions {
   readonly operatorKeys: readonly string[];
   /** First UDP port, the nodes taking one each from there; without it, any free ports. */
   readonly basePort: number | undefined;
-  readonly onProcessStart?: (node: string, role: 'node' | 'runner', pid: number) => void;
+  readonly onProcessStart?: (node: string, role: Role, pid: number) => void;
 }
+
+type Role = ProcessEnd['role'];
+type EndListener = Parameters<Fleet['onProcessEnd']>[0];
 
 interface Member {
   readonly name: string;
   readonly home: string;
   readonly udpPort: number;
-  readonly children: { readonly role: 'node' | 'runner'; readonly child: MeshChild }[];
+  readonly children: { readonly role: Role; readonly child: MeshChild }[];
 }
 
 /**
@@ -39,7 +46,9 @@ export class LocalMesh implements Fleet {
   readonly hosts: MeshHost[] = [];
   readonly #options: LocalMeshOptions;
   readonly #members: Member[] = [];
-  readonly #listeners: ((end: ProcessEnd, expected: 'expected' | 'unexpected') => void)[] = [];
+  readonly #listeners: EndListener[] = [];
+  /** One per process at most; who listens late hears of those that ended early. */
+  readonly #ends: Parameters<EndListener>[] = [];
   #home: string | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -65,8 +74,9 @@ export class LocalMesh implements Fleet {
     return anchor;
   }
 
-  onProcessEnd(listener: (end: ProcessEnd, expected: 'expected' | 'unexpected') => void): void {
+  onProcessEnd(listener: EndListener): void {
     this.#listeners.push(listener);
+    for (const end of this.#ends) listener(...end);
   }
 
   stop(): Promise<void> {
@@ -82,20 +92,26 @@ export class LocalMesh implements Fleet {
         : names.map((_, index) => basePort + index);
     this.#home = await mkdtemp(join(tmpdir(), 'meshproof-'));
     for (const [index, name] of names.entries()) {
-      const home = join(this.#home, `${index + 1}-${name.replaceAll(/[^\w.-]/g, '_')}`);
+      const home = join(
+        this.#home,
+        `${index + 1}-${name.replaceAll(/[^\w.-]/g, '_').slice(0, FOLDER_NAME_MAX_CHARS)}`,
+      );
       await mkdir(home, { recursive: true, mode: 0o700 });
       this.#members.push({ name, home, udpPort: ports[index] ?? 0, children: [] });
     }
-    const nodes = await Promise.all(this.#members.map((member) => this.#startNode(member, signal)));
-    this.hosts.push(
-      ...(await Promise.all(
-        this.#members.map(async (member, index) => {
-          const node = nodes[index];
-          if (!node) throw new Error(`no endpoint for ${member.name}`);
-          return this.#host(member, node, await this.#startRunner(member, node, signal));
-        }),
-      )),
+    const nodes = await startTogether(
+      this.#members.map((member) => (within) => this.#startNode(member, within)),
+      signal,
     );
+    const hosts = await startTogether(
+      this.#members.map((member, index) => async (within) => {
+        const node = nodes[index];
+        if (!node) throw new Error(`no endpoint for ${member.name}`);
+        return this.#host(member, node, await this.#startRunner(member, node, within));
+      }),
+      signal,
+    );
+    this.hosts.push(...hosts);
   }
 
   async #startNode(member: Member, signal: AbortSignal): Promise<Endpoint> {
@@ -151,20 +167,18 @@ export class LocalMesh implements Fleet {
     return { baseUrl: `http://${address}`, token: (await readFile(tokenPath, 'utf8')).trim() };
   }
 
-  async #spawn(
-    member: Member,
-    role: 'node' | 'runner',
-    args: readonly string[],
-    signal: AbortSignal,
-  ): Promise<string> {
+  async #spawn(member: Member, role: Role, args: readonly string[], signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
     const child = new MeshChild(`${role} of ${member.name}`, args, {
       MESHPROOF_BUNDLE_SHA256: this.#options.bundle.sha256,
     });
     member.children.push({ role, child });
     if (child.pid !== undefined) this.#options.onProcessStart?.(member.name, role, child.pid);
     void child.exited.then(({ code, signal: endedBy, lastWords }) => {
-      const end = { node: member.name, role, code, signal: endedBy, lastWords };
-      for (const tell of this.#listeners) tell(end, this.#stopping ? 'expected' : 'unexpected');
+      const end: ProcessEnd = { node: member.name, role, code, signal: endedBy, lastWords };
+      const expected = this.#stopping ? 'expected' : 'unexpected';
+      this.#ends.push([end, expected]);
+      for (const tell of this.#listeners) tell(end, expected);
     });
     return await child.listening(LISTENING_BUDGET_MS, signal);
   }
@@ -184,11 +198,15 @@ export class LocalMesh implements Fleet {
 
   async #stop(): Promise<void> {
     const children = this.#members.flatMap((member) => member.children);
-    const ofRole = (wanted: string) =>
-      children.filter(({ role }) => role === wanted).map(({ child }) => child.stop());
-    await Promise.all(ofRole('runner'));
-    await Promise.all(ofRole('node'));
-    await Promise.all(this.hosts.map((host) => host.node.close()));
-    if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true });
+    const stopAll = (wanted: Role) =>
+      Promise.all(children.filter(({ role }) => role === wanted).map(({ child }) => child.stop()));
+    try {
+      const runners = stopAll('runner');
+      await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
+      await Promise.all([runners, stopAll('node')]);
+    } finally {
+      await Promise.all(this.hosts.map((host) => host.node.close()));
+      if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true, maxRetries: 3 });
+    }
   }
 }

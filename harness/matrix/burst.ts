@@ -17,10 +17,12 @@ const PUBLISH_SLACK_MS = 60_000;
 
 /** From being told to stop until a subscriber's result is here. */
 const STOP_BUDGET_MS = 5_000;
+/** For every subscriber to be ready before the first message; who is not is given up. */
+const READY_BUDGET_MS = 10_000;
 
 export interface BurstModules {
   readonly nodes: readonly string[];
-  readonly channel: ControlChannel;
+  readonly channel: Pick<ControlChannel, 'send' | 'call'>;
   readonly delivered: (subscriber: string, delivered: number, planned: number) => void;
 }
 
@@ -32,14 +34,21 @@ export async function runBurst(
   { nodes, channel, delivered }: BurstModules,
   plan: BurstPlan,
   at: { readonly window: number; readonly scenario: string; readonly seed: number },
-  signal: AbortSignal,
+  outer: AbortSignal,
 ): Promise<readonly EvidenceRecord[]> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([outer, over.signal]);
   const burstId = plan.topic;
   const publishMs = plan.messages * plan.delayMs + PUBLISH_SLACK_MS;
   const totalMs = publishMs + plan.settleMs;
   const lastCallMs = plan.settleMs + STOP_BUDGET_MS;
   const collections = nodes.map((node) => collect(node));
-  const ready = await Promise.allSettled(collections.map((collection) => collection.ready));
+  const ready = await Promise.allSettled(
+    collections.map(({ ready: becomesReady }, index) =>
+      withinBudget(`the subscriber on ${nodes[index]}`, READY_BUDGET_MS, () => becomesReady, signal),
+    ),
+  );
+  outer.throwIfAborted();
 
   const stop = () => stopCollecting(nodes);
   let giveUp: NodeJS.Timeout | undefined;
@@ -61,6 +70,7 @@ export async function runBurst(
     throw error;
   } finally {
     clearTimeout(giveUp);
+    over.abort(); // ends the waits for those that were given up
   }
 
   async function deliveryOf(node: string, index: number, published: number): Promise<EvidenceRecord> {
@@ -69,7 +79,12 @@ export async function runBurst(
       if (ready[index]?.status === 'rejected') throw ready[index].reason;
       const collection = collections[index];
       if (!collection) throw new Error(`no subscriber on ${node}`);
-      const result = await withinBudget(`the collection of ${node}`, lastCallMs, () => collection.done, signal);
+      const result = await withinBudget(
+        `the collection of ${node}`,
+        lastCallMs,
+        () => collection.done,
+        signal,
+      );
       const details = detailsOf(result, collectDetailsSchema);
       delivered(node, details.delivered, plan.messages);
       return {
@@ -87,7 +102,7 @@ export async function runBurst(
         missing_seqs: details.missing_seqs,
       };
     } catch (error) {
-      signal.throwIfAborted();
+      outer.throwIfAborted();
       return { type: 'subscriber_missing', ...place, node, why: `${codeOf(error)}: ${messageOf(error)}` };
     }
   }
@@ -96,7 +111,7 @@ export async function runBurst(
   function stopCollecting(subscribers: readonly string[]): void {
     for (const node of subscribers) {
       channel
-        .send(node, 'collect_stop', { burst_id: burstId }, { budgetMs: DISPATCH_BUDGET_MS, signal })
+        .send(node, 'collect_stop', { burst_id: burstId }, { budgetMs: DISPATCH_BUDGET_MS, signal: outer })
         .catch(() => {});
     }
   }

@@ -1,15 +1,26 @@
+import type { VerdictWord } from '../../proofs/evidence.ts';
 import type { ProgressEvent } from './progress.ts';
 
-/** The event as one line for a person, or null when it is too small to be worth a line. */
-export function describeEvent(event: ProgressEvent): string | null {
+export type Tone = 'good' | 'bad' | 'unsure';
+
+const TONES: Record<VerdictWord, Tone> = { GO: 'good', 'NO-GO': 'bad', INCONCLUSIVE: 'unsure' };
+
+/** The event as lines for a person, or null when it is too small to be worth one. `paint` colours what matters. */
+export function describeEvent(
+  event: ProgressEvent,
+  paint: (tone: Tone, text: string) => string = (_, text) => text,
+): string | null {
   switch (event.event) {
     case 'run_started': {
       const windows =
         event.windows === 1 ? '1 window' : `${event.windows} windows, one every ${span(event.interval_ms)}`;
-      return `${event.nodes.length} nodes (anchor ${event.anchor}), gate ${event.gate}, ${windows}; seed ${event.seed}; proof in ${event.proof_dir}`;
+      return `${event.nodes.length} nodes (anchor ${event.anchor}), gate ${event.gate}, ${windows}; seed ${event.seed}\nproof in ${event.proof_dir}`;
     }
     case 'process_exited':
-      return event.expected ? null : `${event.role} of ${event.node} ended unexpectedly (${ending(event)})`;
+      if (!event.expected) {
+        return paint('bad', `${event.role} of ${event.node} ended unexpectedly (${ending(event)})`);
+      }
+      return event.signal === 'SIGKILL' ? `${event.role} of ${event.node} did not stop; killed` : null;
     case 'mesh_ready':
       return `mesh ready after ${span(event.after_ms)}: ${event.live_links} live links`;
     case 'runners_ready':
@@ -21,15 +32,21 @@ export function describeEvent(event: ProgressEvent): string | null {
       return `  ${event.scenario} ${event.outcome === 'not_run' ? 'did not run' : event.outcome} in ${span(event.took_ms)}${why}`;
     }
     case 'sampled':
-      return event.unreadable.length === 0 ? null : `  telemetry unreadable: ${event.unreadable.join('; ')}`;
+      return event.unreadable.length === 0
+        ? null
+        : paint('unsure', `  telemetry unreadable: ${event.unreadable.join('; ')}`);
     case 'window_judged':
-      return `window ${event.window} ${event.verdict} after ${span(event.took_ms)}${because(event.reasons)}`;
+      return `window ${event.window} ${paint(TONES[event.verdict], event.verdict)} after ${span(event.took_ms)}${because(event.reasons)}`;
+    case 'window_missed':
+      return paint('unsure', `window ${event.window} missed: ${event.why}`);
     case 'fault':
-      return `fault ${event.code}: ${event.message}`;
+      return paint('bad', `fault ${event.code}: ${event.message}`);
     case 'interrupted':
       return `${event.signal}: stopping, evidence so far will be judged`;
+    case 'still_stopping':
+      return `${event.signal}: still stopping; this takes 15 s at most`;
     case 'judged':
-      return `${event.verdict}${because(event.reasons)}\nproof: ${event.proof_dir}`;
+      return `${paint(TONES[event.verdict], event.verdict)} after ${span(event.took_ms)}${because(event.reasons)}\nproof: ${event.proof_dir}`;
     default:
       return null;
   }

@@ -1,17 +1,21 @@
 import type { Writable } from 'node:stream';
+import { BoundedOutput } from './bounded-output.ts';
 import type { Progress, ProgressEvent } from './progress.ts';
 
-/** One JSON object per line, for machines. */
+/** One JSON object per line, for machines; what a stalled reader missed is told at the end. */
 export class JsonProgress implements Progress {
-  readonly #out: Writable;
+  readonly #out: BoundedOutput;
 
   constructor(out: Writable) {
-    this.#out = out;
+    this.#out = new BoundedOutput(out);
   }
 
   show(event: ProgressEvent): void {
-    this.#out.write(`${JSON.stringify(event)}\n`);
+    this.#out.line(JSON.stringify(event));
   }
 
-  close(): void {}
+  close(): void {
+    const { dropped } = this.#out;
+    if (dropped > 0) this.#out.line(JSON.stringify({ event: 'dropped', events: dropped }));
+  }
 }

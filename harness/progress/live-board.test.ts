@@ -16,8 +16,8 @@ const RUN: EventOf<'run_started'> = {
   seed: 1,
 };
 
-function draw(board: ReturnType<typeof newBoard>, nowMs: number, width = 80): string {
-  return stripVTControlCharacters(drawBoard(board, nowMs, width));
+function draw(board: ReturnType<typeof newBoard>, nowMs: number, columns = 80): string {
+  return stripVTControlCharacters(drawBoard(board, nowMs, { columns, rows: 40 }));
 }
 
 describe('the live board', () => {
@@ -29,7 +29,7 @@ describe('the live board', () => {
     const text = draw(board, 10_000);
     expect(text).toContain('window 1/3 · baseline');
     expect(text).toContain('pairs 1/6');
-    expect(text).toContain('about 2 min 50 s left');
+    expect(text).toContain('about 1 min 50 s left');
     expect(text.match(/✓/g)).toHaveLength(1);
   });
 

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { VerdictWord } from '../../proofs/evidence.ts';
 import type { PlannedPair } from '../../proofs/plan-schema.ts';
 import { span } from './describe-event.ts';
 import type { EventOf, ProgressEvent } from './progress.ts';
@@ -9,10 +10,15 @@ export interface Board {
   readonly startedMs: number;
   readonly window: number;
   readonly scenario: string | null;
-  readonly verdicts: readonly EventOf<'window_judged'>[];
+  /** Of each window that is over, in order. */
+  readonly outcomes: readonly (VerdictWord | 'missed')[];
+  /** Start of the first window, from which the grid counts. */
+  readonly gridStartMs: number | null;
+  readonly lastWindowMs: number | null;
   readonly delivered: ReadonlySet<string>;
   readonly burst: ReadonlyMap<string, EventOf<'burst_delivered'>>;
   readonly nextWindowAtMs: number | null;
+  readonly stopping: 'yes' | 'no';
   readonly rounds: number;
   readonly unreadable: number;
 }
@@ -23,10 +29,13 @@ export function newBoard(run: EventOf<'run_started'>, nowMs: number): Board {
     startedMs: nowMs,
     window: 0,
     scenario: null,
-    verdicts: [],
+    outcomes: [],
+    gridStartMs: null,
+    lastWindowMs: null,
     delivered: new Set(),
     burst: new Map(),
     nextWindowAtMs: null,
+    stopping: 'no',
     rounds: 0,
     unreadable: 0,
   };
@@ -38,7 +47,16 @@ export function advance(board: Board, event: ProgressEvent, nowMs: number): Boar
     case 'waiting':
       return { ...board, scenario: null, nextWindowAtMs: nowMs + event.wait_ms };
     case 'window_started':
-      return { ...board, window: event.window, nextWindowAtMs: null, delivered: new Set(), burst: new Map() };
+      return {
+        ...board,
+        window: event.window,
+        gridStartMs: board.gridStartMs ?? nowMs - event.late_ms,
+        nextWindowAtMs: null,
+        delivered: new Set(),
+        burst: new Map(),
+      };
+    case 'window_missed':
+      return { ...board, window: event.window, outcomes: [...board.outcomes, 'missed'] };
     case 'scenario_started':
       return { ...board, scenario: event.scenario };
     case 'pairs_delivered':
@@ -46,7 +64,14 @@ export function advance(board: Board, event: ProgressEvent, nowMs: number): Boar
     case 'burst_delivered':
       return { ...board, burst: new Map(board.burst).set(event.subscriber, event) };
     case 'window_judged':
-      return { ...board, scenario: null, verdicts: [...board.verdicts, event] };
+      return {
+        ...board,
+        scenario: null,
+        outcomes: [...board.outcomes, event.verdict],
+        lastWindowMs: event.took_ms,
+      };
+    case 'interrupted':
+      return { ...board, stopping: 'yes' };
     case 'sampled':
       return { ...board, rounds: board.rounds + 1, unreadable: board.unreadable + event.unreadable.length };
     default:
@@ -54,55 +79,71 @@ export function advance(board: Board, event: ProgressEvent, nowMs: number): Boar
   }
 }
 
-/** The board as lines of at most `width` columns. */
-export function drawBoard(board: Board, nowMs: number, width: number): string {
+/** Lines beside the matrix rows: two above, blanks, its head, the burst; one row is left to the cursor. */
+const ROWS_AROUND = 8;
+
+/** The board as lines for a terminal of that size. */
+export function drawBoard(
+  board: Board,
+  nowMs: number,
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): string {
   const { nodes } = board.run;
-  const cell = Math.max(4, Math.min(10, ...[Math.max(...nodes.map((name) => name.length))]));
-  const fits = (nodes.length + 1) * (cell + 1) <= width;
+  const cell = Math.max(4, Math.min(10, Math.max(...nodes.map((name) => name.length))));
+  const fits = (nodes.length + 1) * (cell + 1) + 2 <= columns && nodes.length + ROWS_AROUND <= rows;
   return [
-    ...[statusLine(board, nowMs), windowsLine(board)].map((line) => `  ${line}`),
+    `  ${statusLine(board, nowMs)}`,
+    `  ${windowsLine(board, nowMs)}`,
     '',
-    ...(fits
-      ? matrixLines(board, cell)
-      : [`  pairs ${board.delivered.size}/${nodes.length * (nodes.length - 1)}`]),
-    ...burstLines(board),
+    ...(fits ? matrixLines(board, cell) : []),
+    ...countLines(board),
     '',
   ].join('\n');
 }
 
 function statusLine(board: Board, nowMs: number): string {
-  const { windows, interval_ms } = board.run;
-  const elapsedMs = nowMs - board.startedMs;
-  const doing =
-    board.scenario !== null
-      ? `window ${board.window}/${windows} · ${board.scenario}`
-      : board.nextWindowAtMs !== null
-        ? `next window in ${span(Math.max(0, board.nextWindowAtMs - nowMs))}`
-        : 'getting ready';
-  const leftMs = Math.max(
-    0,
-    (windows - board.verdicts.length) * interval_ms - (elapsedMs % Math.max(1, interval_ms)),
-  );
-  const eta = windows > 1 && board.window > 0 ? ` · about ${span(leftMs)} left` : '';
-  const telemetry = `telemetry ${board.rounds} rounds${board.unreadable > 0 ? styleText('yellow', `, ${board.unreadable} unreadable`) : ''}`;
-  return `${styleText('bold', doing)} · ${span(elapsedMs)}${eta} · ${telemetry}`;
+  const { rounds, unreadable } = board;
+  const missed = unreadable > 0 ? styleText('yellow', `, ${unreadable} unreadable`) : '';
+  return `${styleText('bold', doing(board, nowMs))} · telemetry ${rounds} rounds${missed}`;
 }
 
-const MARKS = { GO: ['green', '●'], INCONCLUSIVE: ['yellow', '◐'], 'NO-GO': ['red', '●'] } as const;
+function doing({ run, stopping, scenario, window, nextWindowAtMs, outcomes }: Board, nowMs: number): string {
+  if (stopping === 'yes') return 'stopping';
+  if (scenario !== null) return `window ${window}/${run.windows} · ${scenario}`;
+  if (nextWindowAtMs !== null) return `next window in ${span(Math.max(0, nextWindowAtMs - nowMs))}`;
+  return outcomes.length >= run.windows ? 'judging' : 'getting ready';
+}
 
-function windowsLine({ run, verdicts }: Board): string {
-  const marks = verdicts.slice(-60).map(({ verdict }) => {
-    const [colour, mark] = MARKS[verdict];
+const MARKS = {
+  GO: ['green', '●'],
+  INCONCLUSIVE: ['yellow', '◐'],
+  'NO-GO': ['red', '●'],
+  missed: ['yellow', '○'],
+} as const;
+const MARKS_SHOWN = 30;
+
+function windowsLine(board: Board, nowMs: number): string {
+  const { run, outcomes } = board;
+  const marks = outcomes.slice(-MARKS_SHOWN).map((outcome) => {
+    const [colour, mark] = MARKS[outcome];
     return styleText(colour, mark);
   });
-  const open = Math.min(60, Math.max(0, run.windows - verdicts.length));
-  return `windows ${marks.join('')}${styleText('dim', '·'.repeat(open))} ${verdicts.length}/${run.windows}`;
+  const open = Math.min(MARKS_SHOWN - marks.length, Math.max(0, run.windows - outcomes.length));
+  const leftMs = timeLeftMs(board, nowMs);
+  const eta = leftMs === null ? '' : ` · about ${span(leftMs)} left`;
+  return `windows ${marks.join('')}${styleText('dim', '·'.repeat(open))} ${outcomes.length}/${run.windows} · ${span(nowMs - board.startedMs)}${eta}`;
+}
+
+/** Until the last window of the grid starts, and as long as the newest took; null before the first. */
+function timeLeftMs({ run, gridStartMs, lastWindowMs, stopping }: Board, nowMs: number): number | null {
+  if (gridStartMs === null || run.windows === 1 || stopping === 'yes') return null;
+  const endMs = gridStartMs + (run.windows - 1) * run.interval_ms + (lastWindowMs ?? 0);
+  return Math.max(0, endMs - nowMs);
 }
 
 function matrixLines({ run, delivered }: Board, cell: number): string[] {
   const name = (text: string) => text.slice(0, cell).padEnd(cell);
-  const total = run.nodes.length * (run.nodes.length - 1);
-  const head = `  ${name('')} ${run.nodes.map(name).join(' ')}  ${styleText('dim', `pairs ${delivered.size}/${total}`)}`;
+  const head = `  ${name('')} ${run.nodes.map(name).join(' ')}`;
   const rows = run.nodes.map((from) => {
     const cells = run.nodes.map((to) => {
       if (from === to) return styleText('dim', name('·'));
@@ -110,16 +151,20 @@ function matrixLines({ run, delivered }: Board, cell: number): string[] {
     });
     return `  ${name(from)} ${cells.join(' ')}`;
   });
-  return [head, ...rows];
+  return [head, ...rows, ''];
 }
 
-function burstLines({ burst }: Board): string[] {
-  if (burst.size === 0) return [];
-  const nodes = [...burst.values()].map(({ subscriber, delivered, planned }) => {
-    const text = `${subscriber} ${delivered}/${planned}`;
-    return delivered === planned ? styleText('green', text) : styleText('yellow', text);
-  });
-  return [`  burst   ${nodes.join('  ')}`];
+function countLines({ run, delivered, burst }: Board): string[] {
+  const total = run.nodes.length * (run.nodes.length - 1);
+  const all = [...burst.values()];
+  const complete = all.filter((one) => one.delivered === one.planned);
+  const short = all.filter((one) => one.delivered !== one.planned);
+  const lacking = short.map(({ subscriber, delivered, planned }) => `${subscriber} ${delivered}/${planned}`);
+  const burstText = [
+    `burst ${complete.length}/${run.nodes.length} nodes`,
+    ...(lacking.length === 0 ? [] : [styleText('yellow', lacking.join(', '))]),
+  ].join(' · ');
+  return [`  pairs ${delivered.size}/${total}${all.length === 0 ? '' : ` · ${burstText}`}`];
 }
 
 function keyOf([from, to]: PlannedPair): string {

@@ -53,14 +53,18 @@ export type ProgressEvent =
       readonly reasons: readonly string[];
       readonly took_ms: number;
     }
+  | { readonly event: 'window_missed'; readonly window: number; readonly why: string }
   | { readonly event: 'fault'; readonly code: string; readonly message: string }
   | { readonly event: 'interrupted'; readonly signal: string }
+  /** Asked to end again, while it is ending. */
+  | { readonly event: 'still_stopping'; readonly signal: string }
   | {
       readonly event: 'judged';
       readonly verdict: VerdictWord;
       readonly reasons: readonly string[];
       readonly proof_dir: string;
       readonly exit_code: number;
+      readonly took_ms: number;
     };
 
 export type EventOf<T extends ProgressEvent['event']> = Extract<ProgressEvent, { event: T }>;

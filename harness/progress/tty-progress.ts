@@ -1,9 +1,13 @@
+import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
-import { describeEvent } from './describe-event.ts';
+import { describeEvent, type Tone } from './describe-event.ts';
 import { advance, type Board, drawBoard, newBoard } from './live-board.ts';
 import type { Progress, ProgressEvent } from './progress.ts';
+import { wrapLines } from './wrap-lines.ts';
 
 const REDRAW_EVERY_MS = 500; // the clock and the ETA move even when nothing happens
+const FALLBACK = { columns: 80, rows: 24 };
+const COLOURS = { good: 'green', bad: 'red', unsure: 'yellow' } as const;
 
 /** A live view for a terminal: what matters scrolls by as lines, the state of the run stays below them. */
 export class TtyProgress implements Progress {
@@ -26,11 +30,11 @@ export class TtyProgress implements Progress {
     } else if (this.#board) {
       this.#board = advance(this.#board, event, this.#nowMs());
     }
-    const line = describeEvent(event);
     if (event.event === 'judged') this.close();
-    if (line !== null) {
+    const plain = describeEvent(event);
+    if (plain !== null) {
       this.#screen.clear();
-      this.#out.write(`${line}\n`);
+      this.#out.write(`${this.#fitted(event, plain)}\n`);
     }
     this.#draw();
   }
@@ -42,7 +46,21 @@ export class TtyProgress implements Progress {
     this.#screen.done();
   }
 
+  /** Wrapping counts characters, so colours go in only where nothing has to be wrapped or the whole text has one. */
+  #fitted(event: ProgressEvent, plain: string): string {
+    const width = this.#out.columns ?? FALLBACK.columns;
+    const paint = (tone: Tone, text: string) => styleText(COLOURS[tone], text, { stream: this.#out });
+    const wrapped = wrapLines(plain, width);
+    if (wrapped === plain) return describeEvent(event, paint) ?? plain;
+    const [first = '', ...others] = plain.split('\n');
+    if (first.length > width) return wrapped;
+    const [painted = first] = (describeEvent(event, paint) ?? plain).split('\n');
+    return [painted, ...others.map((line) => wrapLines(line, width))].join('\n');
+  }
+
   #draw(): void {
-    if (this.#board) this.#screen(drawBoard(this.#board, this.#nowMs(), this.#out.columns ?? 80));
+    if (!this.#board) return;
+    const { columns = FALLBACK.columns, rows = FALLBACK.rows } = this.#out;
+    this.#screen(drawBoard(this.#board, this.#nowMs(), { columns, rows }));
   }
 }

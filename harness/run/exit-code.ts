@@ -1,5 +1,7 @@
+import { DeadlineError } from '../../kit/deadline.ts';
 import { FaultError, UsageError } from '../../kit/errors.ts';
 import type { VerdictWord } from '../../proofs/evidence.ts';
+import { InterruptError } from './interrupt-error.ts';
 
 /** The published exit codes; `docs/exit-codes.md` explains each to operators. */
 export const EXIT = {
@@ -26,8 +28,11 @@ export function exitCodeOfVerdict(verdict: VerdictWord): ExitCode {
   return BY_VERDICT[verdict];
 }
 
+/** What the machine refused (a full disk, no more processes) is a fault; what nobody foresaw is a defect of ours. */
 export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof FaultError) return EXIT.fault;
+  if (error instanceof InterruptError) return EXIT.interrupted;
+  if (error instanceof FaultError || error instanceof DeadlineError) return EXIT.fault;
+  if (error instanceof Error && 'syscall' in error) return EXIT.fault;
   return EXIT.internal;
 }

@@ -11,6 +11,9 @@ import { type Identity, runPhaseA } from '../matrix/phase-a.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { RunTelemetry } from './run-telemetry.ts';
 
+/** Every result changes the list of delivered pairs; a wide mesh would print it thousands of times. */
+const PAIRS_SHOWN_EVERY_MS = 100;
+
 export interface WindowModules {
   readonly plan: Plan;
   readonly identities: ReadonlyMap<string, Identity>;
@@ -86,10 +89,13 @@ function contextOf(
     record,
     matrix: {
       phaseA: async ({ settleMs }) => {
-        const delivered = (pairs: readonly PlannedPair[]) =>
+        const show = (pairs: readonly PlannedPair[]) =>
           progress.show({ event: 'pairs_delivered', window, pairs });
+        const delivered = atMostEvery(PAIRS_SHOWN_EVERY_MS, show);
         const phaseA = { plan, identities, channel, delivered };
-        await recordAll(await runPhaseA(phaseA, { window, scenario, settleMs }, signal));
+        const outcomes = await runPhaseA(phaseA, { window, scenario, settleMs }, signal);
+        show(outcomes.filter(({ failure }) => failure === null).map(({ from, to }) => [from, to]));
+        await recordAll(outcomes);
       },
       burst: async (burst) => {
         const delivered = (subscriber: string, count: number, planned: number) =>
@@ -98,5 +104,16 @@ function contextOf(
         await recordAll(await runBurst({ nodes, channel, delivered }, burst, at, signal));
       },
     },
+  };
+}
+
+/** Calls `act` with the newest value, at most once every `ms`; what comes between is not told. */
+function atMostEvery<T>(ms: number, act: (value: T) => void): (value: T) => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (value) => {
+    const nowMs = realClock.nowMs();
+    if (nowMs - lastMs < ms) return;
+    lastMs = nowMs;
+    act(value);
   };
 }

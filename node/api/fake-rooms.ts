@@ -63,6 +63,11 @@ export class FakeTransport implements Transport {
     sendQueueHighWaterTotal: 0,
     receiveBufferedBytes: 0,
     malformedFramesTotal: 0,
+    unclaimedFramesTotal: 0,
+    expiredRequestsTotal: 0,
+    strayDatagramsTotal: 0,
+    refusedInboundTotal: 0,
+    socketReceiveErrorsTotal: 0,
     ...this.statsOverride,
   });
 }

@@ -1,5 +1,6 @@
 import type { Connection } from '@matrixai/quic/native/types.js';
 import { FRAME_BOUND_BYTES, FrameDecoder, FrameError } from './frames.ts';
+import type { ReceiveBuffer } from './receive-buffer.ts';
 import { TRAFFIC_CLASSES, type TrafficClass } from './transport.ts';
 
 export const READ_BUFFER_BYTES = 64 * 1024;
@@ -7,6 +8,9 @@ export const READ_BUFFER_BYTES = 64 * 1024;
 export const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 interface InboundStreamModules {
+  readonly buffer: ReceiveBuffer;
+  /** False when another stream of the peer carries this class already. */
+  readonly claim: (trafficClass: TrafficClass) => boolean;
   /** Gives a frame to the room that takes this class; a promise pauses the stream until it settles. */
   readonly deliver: (trafficClass: TrafficClass, frame: Uint8Array) => void | Promise<void>;
   /** Asks for another pump, because reading may go on. */
@@ -24,16 +28,10 @@ export class InboundStream {
   #isPaused = false;
   #isClosed = false;
   #mayHoldMore = false;
+  #heldFrameBytes = 0;
 
   constructor(modules: InboundStreamModules) {
     this.#modules = modules;
-  }
-
-  /** Memory held for frames that are not whole or not delivered. */
-  get bufferedBytes(): number {
-    let bytes = this.#decoder?.bufferedBytes ?? 0;
-    for (const frame of this.#frames) bytes += frame.length;
-    return bytes;
   }
 
   /**
@@ -58,8 +56,11 @@ export class InboundStream {
 
   /** Nothing is delivered from here on, also not when a pending handler settles. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#frames.length = 0;
+    this.#countHeldFrames();
+    if (this.#decoder) this.#modules.buffer.drop(this.#decoder);
   }
 
   #take(chunk: Uint8Array): void {
@@ -73,11 +74,14 @@ export class InboundStream {
           `A stream opened with byte ${chunk[0]}, which is no traffic class`,
         );
       }
+      if (!this.#modules.claim(trafficClass)) {
+        throw new FrameError('STREAM_CLASS_TAKEN', `A second stream came for class ${trafficClass}`);
+      }
       this.#trafficClass = trafficClass;
       this.#decoder = new FrameDecoder(FRAME_BOUND_BYTES[trafficClass]);
       frames = chunk.subarray(1);
     }
-    this.#decoder.push(frames, this.#frames);
+    this.#modules.buffer.decode(this.#decoder, frames, this.#frames);
     this.#deliver(this.#trafficClass);
   }
 
@@ -99,6 +103,14 @@ export class InboundStream {
     }
     if (delivered === this.#frames.length) this.#frames.length = 0;
     else this.#frames.splice(0, delivered);
+    this.#countHeldFrames();
+  }
+
+  #countHeldFrames(): void {
+    if (this.#frames.length === 0 && this.#heldFrameBytes === 0) return;
+    const bytes = this.#frames.reduce((sum, frame) => sum + frame.length, 0);
+    this.#modules.buffer.hold(bytes - this.#heldFrameBytes);
+    this.#heldFrameBytes = bytes;
   }
 
   #call(trafficClass: TrafficClass, frame: Uint8Array): Promise<void> | undefined {

@@ -176,6 +176,10 @@ export class LinkKeeper implements SessionOwner {
     this.counters.malformedFramesTotal += 1;
   }
 
+  requestExpired(): void {
+    this.counters.expiredRequestsTotal += 1;
+  }
+
   highWater(): void {
     this.counters.sendQueueHighWaterTotal += 1;
   }

@@ -7,13 +7,11 @@ const scratch = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + SMALL_BODY_BYTES);
 
 /** Writes one frame and the end of its stream, over as many attempts as QUIC needs. */
 export class MessageWriter {
-  readonly #streamId: number;
   readonly #body: Uint8Array;
   #frame: Uint8Array | undefined;
   #takenBytes = 0;
 
-  constructor(streamId: number, body: Uint8Array) {
-    this.#streamId = streamId;
+  constructor(body: Uint8Array) {
     this.#body = body;
   }
 
@@ -22,9 +20,8 @@ export class MessageWriter {
   }
 
   /** Hands over what fits and gives its length; throws the native error when the stream is of no use. */
-  write(connection: Connection, urgency: number): number {
-    if (this.#takenBytes === 0) connection.streamPriority(this.#streamId, urgency, true);
-    const taken = connection.streamSend(this.#streamId, this.#rest(), true) ?? 0;
+  write(connection: Connection, streamId: number): number {
+    const taken = connection.streamSend(streamId, this.#rest(), true) ?? 0;
     this.#takenBytes += taken;
     return taken;
   }

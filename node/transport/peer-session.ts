@@ -28,6 +28,7 @@ export interface SessionOwner {
   answer(session: PeerSession, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   readerExited(session: PeerSession, detail: string): void;
   malformed(): void;
+  requestExpired(): void;
   highWater(): void;
   over(session: PeerSession, reason: CloseReason): void;
 }
@@ -126,7 +127,7 @@ export class PeerSession implements ConnectionUser {
       this.connection.close('Superseded', 'another connection to this peer took over');
       return;
     }
-    this.#streams.dropAbandoned();
+    this.#streams.tick(nowMs);
     const { tuning } = this.#owner;
     const vitals = {
       lastSentMs: this.connection.lastSentMs,
@@ -177,12 +178,14 @@ export class PeerSession implements ConnectionUser {
       initiator: connection.initiator,
       sendQueueBytes: owner.tuning.sendQueueBytesPerLink,
       receiveBytes: owner.tuning.receiveBytesPerLink,
+      requestStallMs: owner.tuning.requestStallMs,
       deliver: (trafficClass, frame) => owner.deliver(this, trafficClass, frame),
       answer: (body, signal) => owner.answer(this, body, signal),
       needsPump: () => connection.schedulePump(),
       handlerFailed: (what, error) =>
         owner.log.error({ err: error, what }, 'a handler of the transport failed'),
       malformed: () => owner.malformed(),
+      requestExpired: () => owner.requestExpired(),
       highWater: () => owner.highWater(),
     });
     this.#lastProgressMs = owner.nowMs();

@@ -1,15 +1,16 @@
 import type { Connection } from '@matrixai/quic/native/types.js';
 import { messageOf } from '../../kit/errors.ts';
+import { AnsweredRequests } from './answered-requests.ts';
+import { AskedRequests } from './asked-requests.ts';
 import { FRAME_BOUND_BYTES, FrameError } from './frames.ts';
 import { InboundStream } from './inbound-stream.ts';
 import { type OutboundFrame, OutboundStream } from './outbound-stream.ts';
-import { RequestStreams } from './request-streams.ts';
-import { TRAFFIC_CLASSES, type TrafficClass } from './transport.ts';
+import { ReceiveBuffer } from './receive-buffer.ts';
+import { SendQueue } from './send-queue.ts';
+import { type RequestStep, TRAFFIC_CLASSES, type TrafficClass } from './transport.ts';
 import { type TransportError, transportError } from './transport-error.ts';
 
 const URGENCY: Readonly<Record<TrafficClass, number>> = { control: 0, direct: 1, gossip: 3, bulk: 6 };
-const CONTROL_RESERVE_BYTES = 1024 * 1024; // a queue full of gossip must not silence membership
-const HIGH_WATER_SHARE = 0.8;
 const UNIDIRECTIONAL = 2;
 const FROM_SERVER = 1;
 
@@ -18,11 +19,14 @@ export interface PeerStreamsModules {
   readonly initiator: 'us' | 'them';
   readonly sendQueueBytes: number;
   readonly receiveBytes: number;
+  /** How long a half-sent request may stand still. */
+  readonly requestStallMs: number;
   readonly deliver: (trafficClass: TrafficClass, frame: Uint8Array) => void | Promise<void>;
   readonly answer: (body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
   readonly needsPump: () => void;
   readonly handlerFailed: (what: string, error: unknown) => void;
   readonly malformed: () => void;
+  readonly requestExpired: () => void;
   readonly highWater: () => void;
 }
 
@@ -37,14 +41,18 @@ export class PeerStreams {
   readonly #modules: PeerStreamsModules;
   readonly #outbound: readonly OutboundStream[];
   readonly #inbound = new Map<number, InboundStream>();
-  readonly #requests: RequestStreams;
+  readonly #inboundClasses = new Set<TrafficClass>();
+  readonly #sendQueue: SendQueue;
+  readonly #receiveBuffer: ReceiveBuffer;
+  readonly #asked: AskedRequests;
+  readonly #answered: AnsweredRequests;
   readonly #controlStreamId: number;
   readonly #inboundIds: readonly number[];
-  #queuedFrameBytes = 0;
-  #isAboveHighWater = false;
 
   constructor(modules: PeerStreamsModules) {
     this.#modules = modules;
+    this.#sendQueue = new SendQueue(modules.sendQueueBytes, modules.highWater);
+    this.#receiveBuffer = new ReceiveBuffer(modules.receiveBytes);
     const ours = modules.initiator === 'us' ? 0 : FROM_SERVER;
     this.#controlStreamId = UNIDIRECTIONAL + ours;
     this.#inboundIds = TRAFFIC_CLASSES.map((_, index) => index * 4 + UNIDIRECTIONAL + (FROM_SERVER - ours));
@@ -59,33 +67,34 @@ export class PeerStreams {
             opens: trafficClass === 'control' ? 'at-once' : 'with-first-frame',
           },
           modules.connection,
-          (bytes) => this.#release(bytes),
+          (bytes) => this.#sendQueue.release(bytes),
         ),
     );
-    this.#requests = new RequestStreams({
+    const ends = {
       connection: modules.connection,
-      ourFirstStreamId: modules.initiator === 'us' ? 4 : FROM_SERVER, // stream 0 carried the hello
-      theirFirstStreamId: modules.initiator === 'us' ? FROM_SERVER : 4,
-      maxReceiveBytes: modules.receiveBytes,
-      answer: modules.answer,
-      wrote: modules.needsPump,
-      answerFailed: (error) => modules.handlerFailed('request', error),
+      sendQueue: this.#sendQueue,
+      receiveBuffer: this.#receiveBuffer,
+      needsPump: modules.needsPump,
       malformed: modules.malformed,
+    };
+    // Stream 0 carried the hello.
+    this.#asked = new AskedRequests({ ...ends, firstStreamId: modules.initiator === 'us' ? 4 : FROM_SERVER });
+    this.#answered = new AnsweredRequests({
+      ...ends,
+      firstStreamId: modules.initiator === 'us' ? FROM_SERVER : 4,
+      stallMs: modules.requestStallMs,
+      answer: modules.answer,
+      answerFailed: (error) => modules.handlerFailed('request', error),
+      expired: modules.requestExpired,
     });
   }
 
   get queuedBytes(): number {
-    return this.#queuedFrameBytes + this.#requests.queuedBytes;
+    return this.#sendQueue.bytes;
   }
 
   get bufferedBytes(): number {
-    let bytes = this.#requests.bufferedBytes;
-    for (const stream of this.#inbound.values()) bytes += stream.bufferedBytes;
-    return bytes;
-  }
-
-  get openRequestStreams(): number {
-    return this.#requests.openStreams;
+    return this.#receiveBuffer.bytes;
   }
 
   /** Resolves when QUIC has the whole frame. See `Transport.send`. */
@@ -102,7 +111,7 @@ export class PeerStreams {
         },
       );
     }
-    this.#reserve(trafficClass, body.length);
+    this.#sendQueue.reserve(trafficClass, body.length);
     return new Promise<void>((resolve, reject) => {
       this.#enqueue(trafficClass, {
         body,
@@ -116,13 +125,13 @@ export class PeerStreams {
     });
   }
 
-  ask(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  /** See `Transport.request`. */
+  ask(body: Uint8Array, signal: AbortSignal, onStep?: (step: RequestStep) => void): Promise<Uint8Array> {
     const bound = FRAME_BOUND_BYTES.request;
     if (body.length > bound) {
       throw transportError('FRAME_TOO_LARGE', `A request of ${body.length} bytes exceeds ${bound}`);
     }
-    this.#reserve('direct', 0);
-    const reply = this.#requests.ask(body, signal);
+    const reply = this.#asked.ask(body, signal, onStep);
     this.#modules.needsPump();
     return reply;
   }
@@ -132,7 +141,7 @@ export class PeerStreams {
       // Control first and requests next, so that they take what room there is before gossip and bulk do.
       const [control, ...others] = this.#outbound;
       let written = control?.flush() ?? 0;
-      if (this.#requests.hasWaiting) written += this.#requests.flush();
+      written += this.#answered.flush() + this.#asked.flush();
       for (const stream of others) written += stream.flush();
       return written;
     } catch (error) {
@@ -141,9 +150,9 @@ export class PeerStreams {
     }
   }
 
-  /** Aborts what the peer no longer waits for. */
-  dropAbandoned(): void {
-    this.#requests.dropAbandoned();
+  /** Drops requests of the peer that it no longer waits for, or does not finish. */
+  tick(nowMs: number): void {
+    this.#answered.tick(nowMs);
   }
 
   sendCapacity(): number {
@@ -157,15 +166,16 @@ export class PeerStreams {
       const failure = this.#readFrames(streamId);
       if (failure !== undefined) return failure;
     }
-    this.#requests.readExpected();
+    this.#asked.readExpected();
+    this.#answered.readExpected();
     return undefined;
   }
 
   readable(streamId: number): StreamsFailure | undefined {
     const isOurs = (streamId & FROM_SERVER) === (this.#modules.initiator === 'us' ? 0 : FROM_SERVER);
     if ((streamId & UNIDIRECTIONAL) !== 0) return isOurs ? undefined : this.#readFrames(streamId);
-    if (isOurs) this.#requests.readReply(streamId);
-    else this.#requests.readRequest(streamId);
+    if (isOurs) this.#asked.readReply(streamId);
+    else this.#answered.readRequest(streamId);
     return undefined;
   }
 
@@ -174,7 +184,7 @@ export class PeerStreams {
     for (const [index, trafficClass] of TRAFFIC_CLASSES.entries()) {
       for (const frame of this.#outbound[index]?.takeUntouched() ?? []) {
         try {
-          successor.#reserve(trafficClass, frame.body.length);
+          successor.#sendQueue.reserve(trafficClass, frame.body.length);
           successor.#enqueue(trafficClass, frame);
         } catch (error) {
           frame.reject(error);
@@ -187,13 +197,16 @@ export class PeerStreams {
     for (const stream of this.#outbound) stream.rejectAll(errorFor);
     for (const stream of this.#inbound.values()) stream.close();
     this.#inbound.clear();
-    this.#requests.close(errorFor);
+    this.#asked.close(errorFor);
+    this.#answered.close(errorFor);
   }
 
   #readFrames(streamId: number): StreamsFailure | undefined {
     let stream = this.#inbound.get(streamId);
     if (stream === undefined) {
       stream = new InboundStream({
+        buffer: this.#receiveBuffer,
+        claim: (trafficClass) => this.#claim(trafficClass),
         deliver: this.#modules.deliver,
         resumed: this.#modules.needsPump,
         handlerFailed: this.#modules.handlerFailed,
@@ -209,33 +222,14 @@ export class PeerStreams {
     }
   }
 
+  #claim(trafficClass: TrafficClass): boolean {
+    if (this.#inboundClasses.has(trafficClass)) return false;
+    this.#inboundClasses.add(trafficClass);
+    return true;
+  }
+
   #enqueue(trafficClass: TrafficClass, frame: OutboundFrame): void {
-    this.#queuedFrameBytes += frame.body.length;
     this.#outbound[TRAFFIC_CLASSES.indexOf(trafficClass)]?.push(frame);
     this.#modules.needsPump();
-  }
-
-  #reserve(trafficClass: TrafficClass, bytes: number): void {
-    const capacity = this.#modules.sendQueueBytes;
-    const after = this.queuedBytes + bytes;
-    if (after > capacity + (trafficClass === 'control' ? CONTROL_RESERVE_BYTES : 0)) {
-      throw transportError(
-        'SEND_QUEUE_FULL',
-        `${after} bytes to this peer would exceed the queue of ${capacity}`,
-        {
-          queued_bytes: this.queuedBytes,
-          capacity_bytes: capacity,
-          retriable: true,
-        },
-      );
-    }
-    if (after < capacity * HIGH_WATER_SHARE || this.#isAboveHighWater) return;
-    this.#isAboveHighWater = true;
-    this.#modules.highWater();
-  }
-
-  #release(bytes: number): void {
-    this.#queuedFrameBytes -= bytes;
-    if (this.queuedBytes < this.#modules.sendQueueBytes * HIGH_WATER_SHARE) this.#isAboveHighWater = false;
   }
 }

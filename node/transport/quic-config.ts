@@ -1,10 +1,12 @@
 import quiche from '@matrixai/quic/native/quiche.js';
 import type { Config } from '@matrixai/quic/native/types.js';
 import type { ProcessCertificate } from './certificate.ts';
+import { TRAFFIC_CLASSES } from './transport.ts';
 import { type TransportTuning, WINDOWS } from './tuning.ts';
 
 const ALPN = ['meshproof/1'];
 const RECEIVE_DATAGRAM_BYTES = 65_527; // the largest UDP payload: what a peer may send us is its path's business
+const SPARE_STREAMS = 4; // for traffic classes that a newer peer may have; it is told by name that we know none of them
 const SIGNATURE_ALGORITHMS = 'ed25519:ecdsa_secp256r1_sha256';
 
 /** The same TLS and flow control for both roles; `datagramBytes` is the largest packet we send. */
@@ -33,7 +35,7 @@ function buildConfig(
   config.setMaxConnectionWindow(WINDOWS.maxConnectionBytes);
   config.setMaxStreamWindow(WINDOWS.maxStreamBytes);
   config.setInitialMaxStreamsBidi(tuning.streamsPerConnection);
-  config.setInitialMaxStreamsUni(tuning.streamsPerConnection);
+  config.setInitialMaxStreamsUni(TRAFFIC_CLASSES.length + SPARE_STREAMS);
   config.setDisableActiveMigration(true);
   config.enableDgram(false, 0, 0);
   return config;

@@ -16,6 +16,7 @@ import type {
   LinkEvent,
   PeerId,
   PeerLink,
+  RequestStep,
   SocketAddress,
   TrafficClass,
   Transport,
@@ -157,9 +158,14 @@ export class QuicTransport implements Transport {
     }
   }
 
-  async request(peerId: PeerId, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  async request(
+    peerId: PeerId,
+    body: Uint8Array,
+    signal: AbortSignal,
+    onStep?: (step: RequestStep) => void,
+  ): Promise<Uint8Array> {
     signal.throwIfAborted();
-    return await this.#streamsTo(peerId).ask(body, signal);
+    return await this.#streamsTo(peerId).ask(body, signal, onStep);
   }
 
   onFrame(trafficClass: TrafficClass, handler: FrameHandler): void {
@@ -195,6 +201,9 @@ export class QuicTransport implements Transport {
       links: table.sessions().flatMap((session) => linkStatsOf(session, nowMs) ?? []),
       openConnections: this.#running?.endpoint.openConnections ?? 0,
       socketSendErrorsTotal: this.#socket.sendErrorsTotal,
+      socketReceiveErrorsTotal: this.#socket.receiveErrorsTotal,
+      strayDatagramsTotal: this.#running?.endpoint.strayDatagramsTotal ?? 0,
+      refusedInboundTotal: this.#running?.endpoint.refusedInboundTotal ?? 0,
       sendQueueBytes,
       sendQueueCapacityBytes: this.#tuning.sendQueueBytesPerLink * table.size,
       receiveBufferedBytes,

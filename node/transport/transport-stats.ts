@@ -16,14 +16,13 @@ export class TransportCounters {
   disconnectsTotal = 0;
   sendQueueHighWaterTotal = 0;
   malformedFramesTotal = 0;
-  /** Frames of a class that no room takes. */
   unclaimedFramesTotal = 0;
+  expiredRequestsTotal = 0;
   readonly helloRefusalsByReason: Record<string, number> = {};
 
   /** The counts as `TransportStats` has them. */
   snapshot() {
-    const { unclaimedFramesTotal: _, ...counts } = this;
-    return { ...counts, helloRefusalsByReason: { ...this.helloRefusalsByReason } };
+    return { ...this, helloRefusalsByReason: { ...this.helloRefusalsByReason } };
   }
 
   /** A connection ended before its hello was done. */

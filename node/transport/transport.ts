@@ -72,6 +72,15 @@ export interface TransportStats {
   readonly sendQueueHighWaterTotal: number;
   readonly receiveBufferedBytes: number;
   readonly malformedFramesTotal: number;
+  /** Frames of a class, or for a link, that no room takes. */
+  readonly unclaimedFramesTotal: number;
+  /** Requests of peers that were reset because the rest of them did not come in time. */
+  readonly expiredRequestsTotal: number;
+  /** Datagrams that belong to no connection. */
+  readonly strayDatagramsTotal: number;
+  /** Handshakes that were not begun because too many strangers had not finished theirs. */
+  readonly refusedInboundTotal: number;
+  readonly socketReceiveErrorsTotal: number;
 }
 
 /** Steps of a request at its sender: the stream is open, QUIC has taken all bytes, the sending side is finished. */

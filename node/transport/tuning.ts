@@ -6,6 +6,7 @@ export interface TransportTuning {
   readonly helloTimeoutMs: number;
   readonly drainMs: number;
   readonly stallMs: number;
+  readonly requestStallMs: number;
   readonly tickMs: number;
   readonly sendQueueBytesPerLink: number;
   readonly receiveBytesPerLink: number;
@@ -24,11 +25,12 @@ export const DEFAULT_TUNING: TransportTuning = {
   helloTimeoutMs: 5_000,
   drainMs: 5_000,
   stallMs: 10_000,
+  requestStallMs: 10_000, // longer than the 6 s after which a sender gives a request up
   tickMs: 500,
   sendQueueBytesPerLink: 24 * 1024 * 1024, // one 16 MiB message and room for the rest
   receiveBytesPerLink: 64 * 1024 * 1024, // frames and requests that are not whole yet or wait for a handler
   maxHalfOpenInbound: 256,
-  streamsPerConnection: 4_096,
+  streamsPerConnection: 4_096, // of requests and their replies
   datagramBytes: 1_350, // fits an Ethernet path with tunnels; QUIC here does not probe for more
   // The loopback interface takes large packets whole; macOS allows 9,216 bytes, QUIC here 16,383.
   loopbackDatagramBytes: process.platform === 'linux' ? 16_000 : 9_000,

@@ -1,0 +1,53 @@
+import { realClock } from '../../kit/clock.ts';
+import type { Progress } from '../progress/progress.ts';
+import { InterruptError } from '../run/interrupt-error.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ECHO_MS = 500; // one Ctrl-C may come three times: from the terminal, from the launcher and from npm
+
+/**
+ * What ends a run before its time: a signal, or an error that nobody caught. Either way the run itself takes its mesh
+ * down and judges what it has; asking again changes nothing, since every step of that has its own deadline.
+ */
+export class EarlyEnd implements Disposable {
+  readonly #abort = new AbortController();
+  readonly #progress: Progress;
+  #endedAtMs = Number.NEGATIVE_INFINITY;
+  #defect: { readonly error: unknown } | undefined;
+
+  constructor(progress: Progress) {
+    this.#progress = progress;
+    for (const name of SIGNALS) process.on(name, this.#onSignal);
+    process.on('uncaughtException', this.#onDefect); // rejections that nobody handles come here too
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  end(signalName: string): void {
+    if (!this.signal.aborted) {
+      this.#endedAtMs = realClock.nowMs();
+      this.#abort.abort(new InterruptError(signalName));
+    } else if (realClock.nowMs() - this.#endedAtMs > ECHO_MS) {
+      this.#progress.show({ event: 'still_stopping', signal: signalName });
+    }
+  }
+
+  /** Throws the error that nobody caught, when it came too late to end the run. */
+  throwIfDefective(): void {
+    if (this.#defect !== undefined && this.signal.reason !== this.#defect.error) throw this.#defect.error;
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of SIGNALS) process.off(name, this.#onSignal);
+    process.off('uncaughtException', this.#onDefect);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => this.end(name);
+
+  readonly #onDefect = (error: unknown): void => {
+    this.#defect ??= { error };
+    this.#abort.abort(error);
+  };
+}

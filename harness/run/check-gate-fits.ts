@@ -1,0 +1,41 @@
+import { scenariosNamedBy } from '../../gates/parse-gate.ts';
+import { UsageError } from '../../kit/errors.ts';
+import { SCENARIO_NAMES, SCENARIOS, scenarioNamed } from '../../scenarios/registry.ts';
+import type { LoadedGate } from './load-gate.ts';
+
+/**
+ * Refuses a run that could only end INCONCLUSIVE: one whose gate names a scenario that does not exist, or requires one
+ * that is not asked for. Judging an existing proof is never refused; there the verdict says it.
+ * @throws UsageError `UNKNOWN_SCENARIO`, `DUPLICATE_SCENARIO`, `GATE_UNKNOWN_SCENARIO`, `GATE_NEEDS_SCENARIO`
+ */
+export function checkGateFits({ gate, source }: LoadedGate, scenarios: readonly string[]): void {
+  for (const name of scenarios) scenarioNamed(name);
+  const twice = scenarios.find((name, index) => scenarios.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new UsageError('DUPLICATE_SCENARIO', `--scenarios: "${twice}" is named twice`, {
+      details: { scenario: twice },
+    });
+  }
+  const runnable = SCENARIOS.map(({ name }) => name);
+  const unknown =
+    scenariosNamedBy(gate).find((name) => !SCENARIO_NAMES.includes(name)) ??
+    gate.requiresScenarios.find((name) => !runnable.includes(name));
+  if (unknown !== undefined) {
+    const objective = gate.objectives.find((candidate) => candidate.scenarios?.includes(unknown));
+    const place = objective === undefined ? 'requires_scenarios' : `objective "${objective.name}"`;
+    throw new UsageError(
+      'GATE_UNKNOWN_SCENARIO',
+      `${source}: ${place} names scenario "${unknown}"; known: ${runnable.join(', ')}`,
+      { details: { file: source, objective: objective?.name ?? null, scenario: unknown } },
+    );
+  }
+  const lacking = gate.requiresScenarios.filter((name) => !scenarios.includes(name));
+  if (lacking.length > 0) {
+    const all = [...scenarios, ...lacking].join(',');
+    throw new UsageError(
+      'GATE_NEEDS_SCENARIO',
+      `--scenarios: gate ${gate.name} requires ${lacking.join(', ')}, so this run could never be a GO; use --scenarios ${all} or another --gate`,
+      { details: { gate: gate.name, lacking } },
+    );
+  }
+}

@@ -1,0 +1,112 @@
+import { realClock } from '../../kit/clock.ts';
+import { messageOf } from '../../kit/errors.ts';
+import type { EvidenceRecord, Verdict } from '../../proofs/evidence.ts';
+import type { Plan } from '../../proofs/plan-schema.ts';
+import type { MeshHost } from '../fleet/mesh-host.ts';
+import type { ControlChannel } from '../matrix/control-channel.ts';
+import type { Identity } from '../matrix/phase-a.ts';
+import type { Progress } from '../progress/progress.ts';
+import type { RunLedger } from './run-ledger.ts';
+import { RunTelemetry } from './run-telemetry.ts';
+import { runWindow } from './run-window.ts';
+import { nextStep, offsetOf } from './window-grid.ts';
+
+export interface WindowsModules {
+  readonly plan: Plan;
+  readonly ledger: Pick<RunLedger, 'record' | 'storeDocument'>;
+  readonly progress: Progress;
+  readonly hosts: readonly MeshHost[];
+  readonly channel: ControlChannel;
+  readonly identities: ReadonlyMap<string, Identity>;
+  readonly judgeWindow: (window: number) => Verdict;
+  /** Ends the run, for a reason that no caller could catch. */
+  readonly giveUp: (reason: unknown) => void;
+}
+
+/** Where the run stands, for the telemetry between and within windows. */
+interface Place {
+  window: number | null;
+  scenario: string | null;
+}
+
+/** Runs every window of the plan on its grid, all nodes being read on their own schedule meanwhile. */
+export async function runWindows(modules: WindowsModules, signal: AbortSignal): Promise<void> {
+  const { plan, ledger, progress, hosts } = modules;
+  const telemetry = new RunTelemetry(
+    { everyMs: plan.telemetry.every_ms, deadlineMs: plan.telemetry.deadline_ms },
+    { hosts, ledger, progress },
+  );
+  const place: Place = { window: null, scenario: null };
+  const scheduleEnd = new AbortController();
+  const schedule = telemetry
+    .followSchedule(() => ({ ...place }), AbortSignal.any([signal, scheduleEnd.signal]))
+    .catch(modules.giveUp);
+  const grid = { count: plan.windows.count, intervalMs: plan.windows.interval_ms };
+  const firstMs = realClock.nowMs();
+  try {
+    for (let window = 1; window <= grid.count; window += 1) {
+      const step = nextStep(grid, window, realClock.nowMs() - firstMs);
+      if ('missed' in step) {
+        await missWindow(modules, window, step.missed);
+        continue;
+      }
+      if ('wait' in step) {
+        progress.show({ event: 'waiting', window, wait_ms: step.wait });
+        await realClock.sleep(step.wait, signal);
+      }
+      const lateMs = Math.max(0, realClock.nowMs() - firstMs - offsetOf(grid, window));
+      await conductWindow(
+        modules,
+        { telemetry, place, window, lateMs, offsetMs: offsetOf(grid, window) },
+        signal,
+      );
+    }
+  } finally {
+    scheduleEnd.abort();
+    await schedule;
+  }
+}
+
+async function missWindow({ ledger, progress }: WindowsModules, window: number, why: string): Promise<void> {
+  await ledger.record({ type: 'window_finished', window, outcome: 'missed', why, took_ms: 0 });
+  progress.show({ event: 'window_missed', window, why });
+}
+
+async function conductWindow(
+  modules: WindowsModules,
+  at: {
+    readonly telemetry: RunTelemetry;
+    readonly place: Place;
+    readonly window: number;
+    readonly offsetMs: number;
+    readonly lateMs: number;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { ledger, progress, plan, channel, identities } = modules;
+  const { telemetry, place, window, offsetMs, lateMs } = at;
+  const startedMs = realClock.nowMs();
+  const tookMs = () => realClock.nowMs() - startedMs;
+  const record = (entry: EvidenceRecord) => ledger.record(entry);
+  const enter = (scenario: string | null) => {
+    place.scenario = scenario;
+  };
+
+  place.window = window;
+  await record({ type: 'window_started', window, planned_offset_ms: offsetMs, late_ms: lateMs });
+  progress.show({ event: 'window_started', window, late_ms: lateMs });
+  try {
+    await runWindow({ plan, telemetry, record, progress, enter, channel, identities }, window, signal);
+  } catch (error) {
+    const why = messageOf(signal.aborted ? signal.reason : error);
+    await record({ type: 'window_finished', window, outcome: 'interrupted', why, took_ms: tookMs() });
+    throw error;
+  }
+  await record({ type: 'window_finished', window, outcome: 'ran', why: null, took_ms: tookMs() });
+  place.window = null;
+  const judged = modules.judgeWindow(window).windows.find((candidate) => candidate.window === window);
+  if (judged) {
+    const { verdict, reasons } = judged;
+    progress.show({ event: 'window_judged', window, verdict, reasons, took_ms: tookMs() });
+  }
+}
