@@ -1,4 +1,4 @@
-import { realClock } from '../../kit/clock.ts';
+import { type Clock, realClock } from '../../kit/clock.ts';
 import type { Progress } from '../progress/progress.ts';
 import { InterruptError } from '../run/interrupt-error.ts';
 
@@ -12,11 +12,13 @@ const ECHO_MS = 500; // one Ctrl-C may come three times: from the terminal, from
 export class EarlyEnd implements Disposable {
   readonly #abort = new AbortController();
   readonly #progress: Progress;
+  readonly #clock: Clock;
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #defect: { readonly error: unknown } | undefined;
 
-  constructor(progress: Progress) {
+  constructor(progress: Progress, clock: Clock = realClock) {
     this.#progress = progress;
+    this.#clock = clock;
     for (const name of SIGNALS) process.on(name, this.#onSignal);
     process.on('uncaughtException', this.#onDefect); // rejections that nobody handles come here too
   }
@@ -27,9 +29,9 @@ export class EarlyEnd implements Disposable {
 
   end(signalName: string): void {
     if (!this.signal.aborted) {
-      this.#endedAtMs = realClock.nowMs();
+      this.#endedAtMs = this.#clock.nowMs();
       this.#abort.abort(new InterruptError(signalName));
-    } else if (realClock.nowMs() - this.#endedAtMs > ECHO_MS) {
+    } else if (this.#clock.nowMs() - this.#endedAtMs > ECHO_MS) {
       this.#progress.show({ event: 'still_stopping', signal: signalName });
     }
   }

@@ -79,11 +79,16 @@ describe('a program of the mesh', () => {
     expect(performance.now() - startedMs).toBeLessThan(1_900);
   });
 
-  it.skipIf(process.platform !== 'linux')('does not get the Ctrl-C that is meant for the harness', async () => {
-    const own = await child(LISTENS);
-    await own.listening(5_000, never);
-    const stat = await until('its stat', () => readFile(`/proc/${own.pid}/stat`, 'utf8'), { budgetMs: 1_000 });
-    const group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-    expect(group).toBe(own.pid);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'does not get the Ctrl-C that is meant for the harness',
+    async () => {
+      const own = await child(LISTENS);
+      await own.listening(5_000, never);
+      const stat = await until('its stat', () => readFile(`/proc/${own.pid}/stat`, 'utf8'), {
+        budgetMs: 1_000,
+      });
+      const group = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+      expect(group).toBe(own.pid);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkGateFits } from './check-gate-fits.ts';
-import { parseLoaded, shippedGates, loadGate } from './load-gate.ts';
+import { loadGate, parseLoaded, shippedGates } from './load-gate.ts';
 
 const OBJECTIVE = `[[objective]]
 name = "every planned pair delivered"
@@ -46,7 +46,12 @@ describe('a gate before the run', () => {
       ['baseline'],
       /gate mine requires fanout_burst.*--scenarios baseline,fanout_burst/,
     ],
-    ['of a run that names a scenario twice', gateOf(''), ['baseline', 'baseline'], /"baseline" is named twice/],
+    [
+      'of a run that names a scenario twice',
+      gateOf(''),
+      ['baseline', 'baseline'],
+      /"baseline" is named twice/,
+    ],
     ['of a run without a scenario', gateOf(''), [''], /--scenarios: "" is not a scenario/],
   ] as const)('%s is refused', ([, gate, scenarios, message]) => {
     expect(() => checkGateFits(gate, scenarios)).toThrow(message);

@@ -57,7 +57,15 @@ function silentFleet(parts: Partial<Fleet> = {}): Fleet {
     const endpoint = { baseUrl: 'http://127.0.0.1:1', token: '' };
     const node = { health: refuse, agent: refuse, peers: refuse } as unknown as MeshHost['node'];
     const udpPortBound = async () => ({ seen: false });
-    return { name, region: null, node, api: endpoint, runner: endpoint, udpAddress: '127.0.0.1:1', udpPortBound };
+    return {
+      name,
+      region: null,
+      node,
+      api: endpoint,
+      runner: endpoint,
+      udpAddress: '127.0.0.1:1',
+      udpPortBound,
+    };
   });
   const [anchor] = hosts;
   if (!anchor) throw new Error('no host');
@@ -88,7 +96,10 @@ describe('a run that ends before its first window', () => {
   });
 
   it('because the machine refuses something is a fault with the code of the machine', async () => {
-    const refusal = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE', syscall: 'open' });
+    const refusal = Object.assign(new Error('EMFILE: too many open files'), {
+      code: 'EMFILE',
+      syscall: 'open',
+    });
     expect(await run(() => Promise.reject(refusal))).toBe(5);
     expect(await recordsOf('harness_fault')).toMatchObject([{ code: 'EMFILE' }]);
     await expectInconclusive(5);
@@ -114,10 +125,13 @@ describe('a run that ends before its first window', () => {
   });
 
   it('because it was interrupted before it began exits 4 and starts nothing', async () => {
-    const exitCode = await run(async (signal) => {
-      signal.throwIfAborted();
-      throw new Error('started');
-    }, AbortSignal.abort(new InterruptError('SIGINT')));
+    const exitCode = await run(
+      async (signal) => {
+        signal.throwIfAborted();
+        throw new Error('started');
+      },
+      AbortSignal.abort(new InterruptError('SIGINT')),
+    );
     expect(exitCode).toBe(4);
     expect(events.filter(({ event }) => event === 'interrupted')).toHaveLength(1);
     await expectInconclusive(4);

@@ -54,18 +54,28 @@ async function runScenario(
   progress.show({ event: 'scenario_started', window, scenario });
   try {
     await telemetry.sampleAround({ window, scenario, phase: 'pre' }, signal);
-    await scenarioNamed(scenario).run(contextOf(modules, window, scenario, signal), options);
+    // Only what the scenario itself throws is its failure; evidence that cannot be written ends the run.
+    const failure = await failureOf(() =>
+      scenarioNamed(scenario).run(contextOf(modules, window, scenario, signal), options),
+    );
+    signal.throwIfAborted();
     await telemetry.sampleAround({ window, scenario, phase: 'post' }, signal);
-    await finish('ran', null);
+    await finish(failure === null ? 'ran' : 'failed', failure);
   } catch (error) {
-    if (signal.aborted) {
-      await finish('not_run', 'interrupted');
-      throw error;
-    }
-    await telemetry.sampleAround({ window, scenario, phase: 'post' }, signal);
-    await finish('failed', `${codeOf(error)}: ${messageOf(error)}`);
+    if (signal.aborted) await finish('not_run', messageOf(signal.reason));
+    throw error;
   } finally {
     modules.enter(null);
+  }
+}
+
+/** What `work` threw, as one line; null when it did not. */
+async function failureOf(work: () => Promise<void>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return `${codeOf(error)}: ${messageOf(error)}`;
   }
 }
 

@@ -66,7 +66,8 @@ describe('the windows of a soak', () => {
     const finished: string[] = [];
     const { modules, events } = soak(INTERVAL_MS * 2.5, async (entry) => {
       if (entry.type === 'window_finished') finished.push(`${entry.window} ${entry.outcome}`);
-      if (entry.type === 'window_finished' && entry.outcome === 'missed') expect(entry.why).toMatch(/its slot/);
+      if (entry.type === 'window_finished' && entry.outcome === 'missed')
+        expect(entry.why).toMatch(/its slot/);
     });
     await runWindows(modules, new AbortController().signal);
     expect(finished.map((text) => text.split(' ')[0])).toEqual(['1', '2', '3', '4', '5']);

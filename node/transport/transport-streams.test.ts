@@ -234,3 +234,46 @@ test('without a link, and without a transport, a send says so', async () => {
     code: 'TRANSPORT_STOPPED',
   });
 });
+
+test('requests take room in the send queue, and give it back when they are given up', async () => {
+  await using rig = new TransportRig();
+  const [a, b] = await rig.pair({ tuning: { sendQueueBytesPerLink: 100_000 } });
+  const controller = new AbortController();
+  const body = new Uint8Array(60_000);
+  const first = a.transport.request(b.transport.peerId, body, controller.signal).catch(codeOf);
+  expect(a.transport.stats().sendQueueBytes).toBe(60_005);
+  await expect(a.transport.request(b.transport.peerId, body, signal())).rejects.toMatchObject({
+    code: 'SEND_QUEUE_FULL',
+  });
+  controller.abort();
+  await first;
+  expect(a.transport.stats().sendQueueBytes).toBe(0);
+});
+
+test('requests given up before they leave cost no stream of the connection', async () => {
+  await using rig = new TransportRig();
+  const [a, b] = await rig.pair({ tuning: { streamsPerConnection: 8 } });
+  b.transport.onRequest(async (_link, body) => body);
+  for (let turn = 0; turn < 20; turn += 1) {
+    const controller = new AbortController();
+    const given = a.transport.request(b.transport.peerId, pattern(3, 1), controller.signal).catch(() => 'up');
+    controller.abort();
+    expect(await given).toBe('up');
+    expect(await a.transport.request(b.transport.peerId, pattern(3, turn), signal())).toEqual(
+      Buffer.from(pattern(3, turn)),
+    );
+  }
+});
+
+test('a request tells its sender when it is opened, written and finished, before its reply is there', async () => {
+  await using rig = new TransportRig();
+  const [a, b] = await rig.pair();
+  b.transport.onRequest(async (_link, body) => body);
+  const steps: string[] = [];
+  const reply = a.transport.request(b.transport.peerId, pattern(200_000, 1), signal(), (step) =>
+    steps.push(step),
+  );
+  expect(steps).toEqual([]);
+  await reply.then(() => steps.push('replied'));
+  expect(steps).toEqual(['opened', 'written', 'finished', 'replied']);
+});

@@ -1,0 +1,212 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ensureBundle } from '../harness/deploy/bundle.ts';
+import { until } from '../kit/deadline.ts';
+import { readJournal } from '../proofs/read-journal.ts';
+import { isAlive, MeshproofProcess } from './meshproof-process.ts';
+
+const SHORT = [
+  'run',
+  '--local',
+  '2',
+  '--settle-secs',
+  '4',
+  '--telemetry-secs',
+  '1',
+  '--scenarios',
+  'baseline',
+];
+const SOAK = [...SHORT.with(0, 'soak'), '--duration-hours', '0.02', '--interval-mins', '0.2'];
+
+let scratch: string;
+let before: string | undefined;
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'meshproof-ways-'));
+  before = process.env.TMPDIR;
+  process.env.TMPDIR = scratch; // where a run keeps the directories of its nodes
+});
+afterEach(async () => {
+  if (before === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = before;
+  await rm(scratch, { recursive: true, force: true });
+});
+
+async function expectNothingLeft(pids: readonly number[]): Promise<void> {
+  expect(pids.filter(isAlive)).toEqual([]);
+  expect((await readdir(scratch)).filter((name) => !name.startsWith('meshproof-e2e-'))).toEqual([]);
+}
+
+async function expectInterrupted(run: MeshproofProcess): Promise<void> {
+  expect(await run.exit(30_000), run.told() + run.stderr).toBe(4);
+  expect(run.find('judged')).toMatchObject({ verdict: 'INCONCLUSIVE', exit_code: 4 });
+  const { entries, torn } = await readJournal(join(run.proofDir, 'journal.ndjson'));
+  expect(torn).toBeNull();
+  expect(entries.map(({ record }) => record.type)).toContain('run_interrupted');
+  expect(entries.some(({ record }) => record.type === 'process_exited' && !record.expected)).toBe(false);
+  await expectNothingLeft(run.pids);
+}
+
+describe('a run that is asked to end', () => {
+  it.for([
+    ['SIGINT', 'run_started'],
+    ['SIGTERM', 'process_started'],
+    ['SIGHUP', 'mesh_ready'],
+    ['SIGINT', 'window_started'],
+    ['SIGHUP', 'waiting'],
+  ] as const)('by %s at %s is judged INCONCLUSIVE, exits 4 and leaves nothing', async ([signal, moment]) => {
+    await using run = await MeshproofProcess.start(...SOAK);
+    await run.event(moment);
+    run.child.kill(signal);
+    await expectInterrupted(run);
+  });
+
+  it('again and again while it is ending still ends in order', async () => {
+    await using run = await MeshproofProcess.start(...SOAK);
+    await run.event('scenario_started');
+    run.child.kill('SIGINT');
+    await run.event('interrupted');
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) run.child.kill(signal);
+    await expectInterrupted(run);
+  });
+
+  it('by Ctrl-C, which a terminal sends to the whole process group, does not lose its nodes to it', async () => {
+    await using run = await MeshproofProcess.start(...SOAK);
+    await run.event('scenario_started');
+    const everyone = [run.child.pid ?? 0, ...run.pids];
+    const group = await inGroupOf(run.child.pid ?? 0, everyone);
+    for (const pid of group) process.kill(pid, 'SIGINT');
+    await expectInterrupted(run);
+  });
+});
+
+/** Those of `pids` whom a signal to the process group of `leader` would reach. */
+async function inGroupOf(leader: number, pids: readonly number[]): Promise<readonly number[]> {
+  const groups = await Promise.all(
+    pids.map(
+      (pid) =>
+        new Promise<string>((resolve) => {
+          execFile('ps', ['-o', 'pgid=', '-p', String(pid)], (_error, stdout) => resolve(stdout.trim()));
+        }),
+    ),
+  );
+  const own = groups[pids.indexOf(leader)];
+  return pids.filter((_, index) => groups[index] === own);
+}
+
+/** Runs a shell line with `$MESHPROOF` in it, and gives its exit code and what it wrote. */
+async function shell(line: string, env: Record<string, string> = {}) {
+  const command = `${process.execPath} bin/meshproof.mjs`;
+  const child = spawn('bash', ['-c', line], {
+    env: { ...process.env, MESHPROOF: command, PROOF: join(scratch, 'meshproof-e2e-proof'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+const RUN = `$MESHPROOF ${SHORT.join(' ')} --proof-dir $PROOF`;
+
+describe('a run whose output nobody takes', () => {
+  it('goes on to its verdict when its reader leaves after one line', async () => {
+    const { stdout } = await shell(`${RUN} --json | head -1; echo "exit \${PIPESTATUS[0]}"`);
+    expect(stdout).toMatch(/exit 0/);
+    const { entries } = await readJournal(join(scratch, 'meshproof-e2e-proof', 'journal.ndjson'));
+    expect(entries.at(-1)?.record).toMatchObject({ type: 'run_finished', exit_code: 0 });
+    await expectNothingLeft([]);
+  });
+
+  it('goes on to its verdict with stdout and stderr closed', async () => {
+    expect(await shell(`${RUN} >&- 2>&-`)).toMatchObject({ code: 0 });
+    await expectNothingLeft([]);
+  });
+
+  it('does not take a verdict that could not be printed for one that was', async () => {
+    expect(await shell(`${RUN} > /dev/null`)).toMatchObject({ code: 0 });
+    const full = await shell('$MESHPROOF gate check $PROOF > /dev/full');
+    expect(full).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/cannot write to stdout.*OUTPUT_FAILED/),
+    });
+    expect(await shell('$MESHPROOF proof show $PROOF | head -1')).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('a disk that is full in the middle of a run', () => {
+  it('is one clear line and exit 5; the journal is whole and says INCONCLUSIVE', async () => {
+    await ensureBundle(); // its files are larger than what this run may write
+    const { code, stderr } = await shell(`ulimit -f 8; exec ${RUN}`);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(/cannot write .*\[(JOURNAL|PROOF)_WRITE_FAILED\]/);
+    expect(code).toBe(5);
+    await expectNothingLeft([]);
+    const { entries, torn } = await readJournal(join(scratch, 'meshproof-e2e-proof', 'journal.ndjson'));
+    expect(torn).toBeNull();
+    expect(entries[0]?.record.type).toBe('run_started');
+    expect(await shell('$MESHPROOF gate check $PROOF')).toMatchObject({ code: 2, stderr: '' });
+  });
+
+  it('is the same on a file system that has no block left', async ({ skip }) => {
+    const disk = join(scratch, 'meshproof-e2e-disk');
+    const mounted = await shell(`mkdir ${disk} && mount -t tmpfs -o size=64k meshproof-test ${disk}`);
+    if (mounted.code !== 0) skip(`no tmpfs can be mounted here: ${mounted.stderr.trim()}`);
+    try {
+      const { code, stderr } = await shell(RUN, { PROOF: join(disk, 'proof') });
+      expect(stderr).toMatch(/no space left.*\[(JOURNAL|PROOF)_WRITE_FAILED\]/);
+      expect(code).toBe(5);
+      const { torn } = await readJournal(join(disk, 'proof', 'journal.ndjson'));
+      expect(torn).toBeNull();
+    } finally {
+      await shell(`umount ${disk}`);
+    }
+    await expectNothingLeft([]);
+  });
+});
+
+describe('a proof that is looked at later', () => {
+  it('of a run that was killed is INCONCLUSIVE and can be shown', async () => {
+    await using run = await MeshproofProcess.start(...SOAK);
+    await run.event('window_judged');
+    run.child.kill('SIGKILL');
+    await run.exit();
+    await until('no process left', () => (run.pids.some(isAlive) ? undefined : true), { budgetMs: 15_000 });
+    expect(await shell('$MESHPROOF gate check $PROOF', { PROOF: run.proofDir })).toMatchObject({ code: 2 });
+    const shown = await shell('$MESHPROOF proof show $PROOF', { PROOF: run.proofDir });
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/^INCONCLUSIVE/) });
+  });
+
+  it.for([
+    ['an empty directory', 'mkdir $PROOF', 64, /is not a proof directory/],
+    ['a file', 'touch $PROOF', 64, /is not a proof directory/],
+    ['a journal that cannot be read', 'mkdir -p $PROOF/journal.ndjson', 64, /is not a proof directory/],
+  ] as const)('of %s is named in one line', async ([, prepare, code, line]) => {
+    await shell(prepare);
+    for (const command of ['gate check', 'proof show']) {
+      const told = await shell(`$MESHPROOF ${command} $PROOF`);
+      expect(told).toMatchObject({ code, stderr: expect.stringMatching(line) });
+      expect(told.stderr.trim().split('\n')).toHaveLength(1);
+    }
+  });
+
+  it('that this user may not read is named in one line, exit 5', async ({ skip }) => {
+    if (process.getuid?.() !== 0) skip('needs root to become somebody else');
+    await shell('mkdir -m 700 $PROOF; chmod 755 $TMPDIR; touch $PROOF/journal.ndjson');
+    const { code, stderr } = await shell(
+      'setpriv --reuid 65534 --clear-groups -- $MESHPROOF gate check $PROOF',
+    );
+    if (/Cannot find module|EACCES.*bin|Permission denied/.test(stderr))
+      skip('another user cannot run this checkout');
+    expect(stderr).toMatch(/cannot read .*journal\.ndjson.*\[JOURNAL_UNREADABLE\]/);
+    expect(code).toBe(5);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import yargs from 'yargs';
+import { UsageError } from '../../kit/errors.ts';
+import { runOptionsOf, withRunFlags } from './run-flags.ts';
+
+async function parse(...args: readonly string[]) {
+  const flags = await withRunFlags(yargs(['--local', '3', ...args]))
+    .parserConfiguration({ 'duplicate-arguments-array': false, 'strip-dashed': false })
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError('BAD_USAGE', message);
+    })
+    .parseAsync();
+  return runOptionsOf(flags, []);
+}
+
+describe('the flags of a run', () => {
+  it('give a mesh with names, an anchor and every scenario', async () => {
+    expect(await parse()).toMatchObject({
+      nodes: [{ name: 'node1' }, { name: 'node2' }, { name: 'node3' }],
+      anchor: 'node1',
+      scenarios: [{ name: 'baseline' }, { name: 'fanout_burst' }],
+      telemetryEveryMs: 5_000,
+      seed: null,
+    });
+  });
+
+  it('take fractions, spaces after commas, and the last of a flag given twice', async () => {
+    const options = await parse(
+      '--telemetry-secs',
+      '0.2',
+      '--seed',
+      '1',
+      '--seed',
+      '2',
+      '--nodes',
+      'a, b, c',
+    );
+    expect(options).toMatchObject({ telemetryEveryMs: 200, seed: 2, nodes: [{}, { name: 'b' }, {}] });
+  });
+
+  it.for([
+    [['--seed', '1.5'], /--seed: "1.5" is not a whole number/],
+    [['--seed', 'abc'], /--seed: "abc" is not a whole number/],
+    [['--seed', '-1'], /--seed: "-1"/],
+    [['--telemetry-secs', '0.05'], /--telemetry-secs: "0.05" is not a number from 0.1/],
+    [['--telemetry-secs', '1e12'], /--telemetry-secs/],
+    [['--telemetry-secs', 'NaN'], /--telemetry-secs: "NaN"/],
+    [['--discover-secs', 'Infinity'], /--discover-secs: "Infinity"/],
+    [['--settle-secs', '0'], /--settle-secs: "0"/],
+    [['--burst-messages', 'zz'], /--burst-messages: "zz"/],
+    [['--local='], /--local: ""/],
+    [['--local', '65'], /--local: "65" is not a whole number from 2 to 64/],
+    [['--local', 'six'], /--local: "six"/],
+    [['--nodes', 'a,b'], /--nodes: "a,b" is not 3 names/],
+    [['--nodes', 'a,b,'], /--nodes: "" is not a name/],
+    [['--nodes', 'a,b,../x'], /--nodes: "..\/x" is not a name/],
+    [['--nodes', 'a,b,c d'], /--nodes: "c d" is not a name/],
+    [['--nodes', 'a,b,zürich'], /--nodes: "zürich" is not a name/],
+    [['--nodes', `a,b,${'c'.repeat(64)}`], /is not a name of 1 to 63/],
+    [['--network', ''], /--network: ""/],
+    [['--network', 'x'.repeat(65)], /--network/],
+    [['--proof-dir', ''], /--proof-dir: "" is not the path/],
+    [['--expect-path', 'raw_quick'], /expect-path.*Given: "raw_quick"/s],
+  ] as const)('%j is refused, naming flag and value', async ([args, message]) => {
+    await expect(parse(...args)).rejects.toThrow(message);
+  });
+});
