@@ -117,6 +117,19 @@ async function shell(line: string, env: Record<string, string> = {}) {
 
 const RUN = `$MESHPROOF ${SHORT.join(' ')} --proof-dir $PROOF`;
 
+describe('a soak whose windows take longer than their interval', () => {
+  it('is INCONCLUSIVE naming the windows that were missed', async () => {
+    const soak = ['soak', '--local', '2', '--duration-hours', '0.0002', '--interval-mins', '0.003'];
+    const fast = ['--telemetry-secs', '0.2', '--burst-messages', '60'];
+    await using run = await MeshproofProcess.start(...soak, ...fast);
+    expect(await run.exit(40_000), run.told() + run.stderr).toBe(2);
+    const missed = run.events.filter(({ event }) => event === 'window_missed');
+    expect(missed.length).toBeGreaterThan(0);
+    expect(run.find('judged')?.reasons.join('\n')).toMatch(/window 2 of 4 did not run \(missed\)/);
+    await expectNothingLeft(run.pids);
+  });
+});
+
 describe('a run whose output nobody takes', () => {
   it('goes on to its verdict when its reader leaves after one line', async () => {
     const { stdout } = await shell(`${RUN} --json | head -1; echo "exit \${PIPESTATUS[0]}"`);

@@ -25,6 +25,7 @@ function sample({ at, boot, uptimeSecs, window = 1, scenario = 'restart_storm', 
     at_wall_ms: at * 1_000,
     at_mono_ms: at * 1_000,
     took_ms: 10,
+    epoch,
     documents: { runtime: seen({ file: `${at}.json`, sha256: 'a'.repeat(64), bytes: 2, epoch }) },
     gauges: {},
   } satisfies SampleRecord;
@@ -117,4 +118,14 @@ describe('restarts of a node', () => {
     );
     expect(restarts).toHaveLength(1);
   });
+});
+
+test('notices a restart that only scheduled rounds saw, which keep no documents', () => {
+  const looks: readonly Look[] = [
+    { at: 10, boot: 'a' },
+    { at: 15, boot: 'b', uptimeSecs: 2 },
+    { at: 20, boot: 'a', uptimeSecs: 20 },
+  ];
+  const rounds = looks.map((look) => ({ ...sample(look), documents: {} }));
+  expect(findRestarts('nyc', rounds, 'a', [], SCENARIOS).length).toBeGreaterThan(0);
 });

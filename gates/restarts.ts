@@ -23,9 +23,13 @@ interface Life {
 /** What one sample shows of the processes that answered it, the oldest first. More than one: it restarted meanwhile. */
 function livesIn(sample: SampleRecord, current: string | null): Life[] {
   const lives = new Map<string, Map<string, number>>();
-  for (const [name, observed] of Object.entries(sample.documents)) {
-    if (observed === undefined || !isSeen(observed)) continue;
-    const { boot_id: bootId, uptime_secs: uptimeSecs } = observed.seen.epoch;
+  const epochs = Object.entries(sample.documents).flatMap(([name, observed]) =>
+    observed !== undefined && isSeen(observed) ? [{ name, epoch: observed.seen.epoch }] : [],
+  );
+  // A scheduled round keeps no documents, but the lifetime that it saw.
+  if (sample.epoch !== null) epochs.push({ name: 'the round', epoch: sample.epoch });
+  for (const { name, epoch } of epochs) {
+    const { boot_id: bootId, uptime_secs: uptimeSecs } = epoch;
     const uptimes = lives.get(bootId) ?? new Map<string, number>();
     lives.set(bootId, uptimes.set(name, uptimeSecs));
   }

@@ -86,6 +86,7 @@ const sample = z.strictObject({
   at_wall_ms: z.number(),
   at_mono_ms: z.number().describe('harness monotonic clock'),
   took_ms: z.number().min(0),
+  epoch: epochSchema.nullable().describe('of the node in this round; null when no document could be read'),
   documents: z.partialRecord(documentNameSchema, observationSchema(storedDocumentSchema)),
   gauges: z
     .record(z.string(), z.number().nullable())

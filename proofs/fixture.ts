@@ -226,6 +226,7 @@ function fixtureRecords(
       at_wall_ms: START_WALL_MS + atMs,
       at_mono_ms: atMs,
       took_ms: 12,
+      epoch,
       documents: Object.fromEntries(stored),
       gauges: {},
     };

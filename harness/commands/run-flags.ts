@@ -19,7 +19,7 @@ const NETWORK_NAME = /^[\x21-\x7e]{1,64}$/;
  * The flags that `run` and `soak` share, in the groups that help shows. Numbers have no `type`: yargs would make NaN of
  * what is none, and the message could not name what was typed.
  */
-export const RUN_FLAGS = {
+const RUN_FLAGS = {
   local: { group: MESH, describe: 'start N nodes and N runners on this machine', requiresArg: true },
   nodes: { type: 'string', group: MESH, describe: 'names of the nodes, comma-separated', requiresArg: true },
   anchor: {

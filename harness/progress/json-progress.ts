@@ -15,7 +15,6 @@ export class JsonProgress implements Progress {
   }
 
   close(): void {
-    const { dropped } = this.#out;
-    if (dropped > 0) this.#out.line(JSON.stringify({ event: 'dropped', events: dropped }));
+    this.#out.end((events) => JSON.stringify({ event: 'dropped', events }));
   }
 }

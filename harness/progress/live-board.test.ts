@@ -45,7 +45,42 @@ describe('the live board', () => {
     expect(draw(board, 6_000)).toContain('1 unreadable');
   });
 
-  it('falls back to a count where the matrix does not fit', () => {
+  it('falls back to a count where the matrix does not fit, in width or in height', () => {
     expect(draw(newBoard(RUN, 0), 0, 12)).toContain('pairs 0/6');
+    const low = stripVTControlCharacters(drawBoard(newBoard(RUN, 0), 0, { columns: 80, rows: 10 }));
+    expect(low.split('\n').length).toBeLessThan(10);
+    expect(low).toContain('pairs 0/6');
+  });
+
+  it('shows a missed window as over, and the time left by the grid and the newest window', () => {
+    let board = newBoard(RUN, 0);
+    board = advance(board, { event: 'window_started', window: 1, late_ms: 0 }, 10_000);
+    const judged = {
+      event: 'window_judged',
+      window: 1,
+      verdict: 'NO-GO',
+      reasons: [],
+      took_ms: 70_000,
+    } as const;
+    board = advance(board, judged, 80_000);
+    board = advance(board, { event: 'window_missed', window: 2, why: 'late' }, 80_000);
+    expect(draw(board, 100_000)).toMatch(/windows ●○· 2\/3 · 1 min 40 s · about 1 min 40 s left/);
+  });
+
+  it('says that it is stopping once it was asked to', () => {
+    const board = advance(newBoard(RUN, 0), { event: 'interrupted', signal: 'SIGINT' }, 1);
+    expect(draw(board, 1)).toMatch(/stopping/);
+  });
+
+  it('names only the subscribers that lack messages', () => {
+    let board = newBoard(RUN, 0);
+    for (const [subscriber, delivered] of [
+      ['nyc', 5],
+      ['sfo', 3],
+      ['sydney', 5],
+    ] as const) {
+      board = advance(board, { event: 'burst_delivered', window: 1, subscriber, delivered, planned: 5 }, 1);
+    }
+    expect(draw(board, 1)).toContain('burst 2/3 nodes · sfo 3/5');
   });
 });

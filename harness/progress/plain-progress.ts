@@ -14,11 +14,13 @@ export class PlainProgress implements Progress {
   }
 
   show(event: ProgressEvent): void {
-    const line = describeEvent(event);
-    if (line !== null) this.#out.line(`${new Date(this.#wallMs()).toISOString().slice(11, 19)} ${line}`);
+    const text = describeEvent(event);
+    if (text === null) return;
+    const stamp = new Date(this.#wallMs()).toISOString().slice(11, 19);
+    this.#out.line(`${stamp} ${text.replaceAll('\n', `\n${' '.repeat(stamp.length + 1)}`)}`);
   }
 
   close(): void {
-    if (this.#out.dropped > 0) this.#out.line(`${this.#out.dropped} lines were dropped: nobody read them`);
+    this.#out.end((lines) => `${lines} lines were dropped: nobody read them`);
   }
 }

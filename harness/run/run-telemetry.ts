@@ -119,7 +119,16 @@ function sampleOf(
     at_wall_ms: reading.atWallMs,
     at_mono_ms: reading.atMonoMs,
     took_ms: reading.tookMs,
+    epoch: epochOf(reading),
   };
+}
+
+/** The process lifetime that this round saw; the latest, should the node have restarted between two documents. */
+function epochOf(reading: NodeReading): SampleRecord['epoch'] {
+  const epochs = DOCUMENT_NAMES.map((name) => reading.documents[name])
+    .filter(isSeen)
+    .map(({ seen: { epoch } }) => epoch);
+  return epochs.toSorted((a, b) => a.uptime_secs - b.uptime_secs)[0] ?? null;
 }
 
 function gaugesOf(reading: NodeReading): Record<string, number | null> {

@@ -1,38 +1,58 @@
 import type { PeerId } from '../transport/transport.ts';
 import { type ControlFrame, MAX_IDS_PER_FRAME, MAX_TOPICS_PER_FRAME } from './control-frame.ts';
 
-/** IHAVEs wait this long for company (node-wide batches; iroh 5 ms, saorsa 100 ms), giving the tree a head start. */
-const FLUSH_MS = 50;
+/** No message is announced younger than this (iroh 5 ms, saorsa 100 ms): the tree gets a head start. */
+const HEAD_START_MS = 50;
+/**
+ * Batches form for this long. A frame per lazy link and message costs more than the tree itself, so batches grow while
+ * they have something to gather and nobody needs them; while somebody does, repair starts after the shortest.
+ */
+const BATCH_MS = { shortest: 50, longest: 500 } as const;
+const BATCH_GROWTH = 1.2;
+const WORTHWHILE_BATCH = 2;
 const MAX_PENDING_PER_PEER = 8_192;
 
-interface Pending {
+interface Told {
   readonly topic: string;
   readonly hops: number;
+}
+
+interface Pending extends Told {
+  readonly sinceMs: number;
 }
 
 /** What lazy peers are still to be told, batched per peer. */
 export class Announcements {
   readonly #byPeer = new Map<PeerId, Map<string, Pending>>();
+  /** Batches last this share longer, so that neighbours do not tell each other the same at the same time. */
+  readonly #stretch: number;
+  #batchMs: number = BATCH_MS.shortest;
+  #messages = 0;
   #dueMs: number | undefined;
   dropped = 0;
+
+  /** `stretch` from 0 to 1 sets this node's batches apart from its neighbours'. */
+  constructor(stretch = 0) {
+    this.#stretch = 1 + stretch / 2;
+  }
 
   get dueMs(): number | undefined {
     return this.#dueMs;
   }
 
-  add(peer: PeerId, id: string, pending: Pending, nowMs: number): void {
-    let ids = this.#byPeer.get(peer);
-    if (!ids) {
-      ids = new Map();
-      this.#byPeer.set(peer, ids);
+  add(peers: readonly PeerId[], id: string, told: Told, nowMs: number): void {
+    if (peers.length === 0) return;
+    this.#messages += 1;
+    for (const peer of peers) {
+      const ids = this.#of(peer);
+      if (ids.size >= MAX_PENDING_PER_PEER) {
+        const oldest = ids.keys().next().value;
+        if (oldest !== undefined) ids.delete(oldest);
+        this.dropped += 1;
+      }
+      ids.set(id, { ...told, sinceMs: nowMs });
     }
-    if (ids.size >= MAX_PENDING_PER_PEER) {
-      const oldest = ids.keys().next().value;
-      if (oldest !== undefined) ids.delete(oldest);
-      this.dropped += 1;
-    }
-    ids.set(id, pending);
-    this.#dueMs ??= nowMs + FLUSH_MS;
+    this.#dueMs ??= nowMs + this.#batchMs * this.#stretch;
   }
 
   /** The peer has shown that it knows this message, so it need not be told. */
@@ -40,24 +60,64 @@ export class Announcements {
     this.#byPeer.get(peer)?.delete(id);
   }
 
+  /** A link of the tree is gone: what waits is told now, and what follows soon. */
+  treeBroke(nowMs: number): void {
+    this.#batchMs = BATCH_MS.shortest;
+    if (this.#dueMs !== undefined) this.#dueMs = Math.min(this.#dueMs, nowMs);
+  }
+
+  /** Somebody had to ask for a message: one such may be chance, several bring the batches down to their shortest. */
+  treeMissed(nowMs: number): void {
+    this.#batchMs = Math.max(BATCH_MS.shortest, this.#batchMs / 2);
+    if (this.#dueMs !== undefined) this.#dueMs = Math.min(this.#dueMs, nowMs + this.#batchMs);
+  }
+
   forget(peer: PeerId): void {
     this.#byPeer.delete(peer);
   }
 
   /** The IHAVE frames to send now. */
-  flush(): { readonly peer: PeerId; readonly frame: ControlFrame }[] {
+  flush(nowMs: number): { readonly peer: PeerId; readonly frame: ControlFrame }[] {
     const batches: { peer: PeerId; frame: ControlFrame }[] = [];
+    let youngestMs = Number.NEGATIVE_INFINITY;
     for (const [peer, ids] of this.#byPeer) {
-      for (const frame of ihaveFrames(ids)) batches.push({ peer, frame });
+      const ripe: [string, Told][] = [];
+      for (const [id, pending] of ids) {
+        if (pending.sinceMs + HEAD_START_MS <= nowMs) ripe.push([id, pending]);
+        else youngestMs = Math.max(youngestMs, pending.sinceMs);
+      }
+      for (const frame of ihaveFrames(ripe)) batches.push({ peer, frame });
+      for (const [id] of ripe) ids.delete(id);
+      if (ids.size === 0) this.#byPeer.delete(peer);
     }
-    this.#byPeer.clear();
-    this.#dueMs = undefined;
+    this.#pace();
+    const isLeft = youngestMs > Number.NEGATIVE_INFINITY;
+    this.#dueMs = isLeft
+      ? Math.max(youngestMs + HEAD_START_MS, nowMs + this.#batchMs * this.#stretch)
+      : undefined;
     return batches;
+  }
+
+  #pace(): void {
+    const isWorthwhile = this.#messages >= WORTHWHILE_BATCH;
+    this.#messages = 0;
+    this.#batchMs = isWorthwhile
+      ? Math.min(BATCH_MS.longest, this.#batchMs * BATCH_GROWTH)
+      : Math.max(BATCH_MS.shortest, this.#batchMs / 2);
+  }
+
+  #of(peer: PeerId): Map<string, Pending> {
+    let ids = this.#byPeer.get(peer);
+    if (!ids) {
+      ids = new Map();
+      this.#byPeer.set(peer, ids);
+    }
+    return ids;
   }
 }
 
 /** IHAVE frames for `ids`, each within the bounds of one frame. */
-export function ihaveFrames(ids: Iterable<readonly [string, Pending]>): ControlFrame[] {
+export function ihaveFrames(ids: Iterable<readonly [string, Told]>): ControlFrame[] {
   const frames: ControlFrame[] = [];
   let topics = new Map<string, { id: string; hops: number }[]>();
   let count = 0;

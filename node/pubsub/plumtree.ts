@@ -28,7 +28,7 @@ export class PlumTree {
   readonly topics: TopicTable;
   readonly cache: MessageCache;
   readonly #seen: SeenIds;
-  readonly #announcements = new Announcements();
+  readonly #announcements: Announcements;
   readonly #missing = new MissingMessages();
   readonly #allowance = new ControlAllowance();
   readonly #lateness = new TreeLateness();
@@ -37,6 +37,7 @@ export class PlumTree {
 
   constructor(limits: PlumTreeLimits = DEFAULT_PLUMTREE_LIMITS, firstRound = 0) {
     this.#rounds = new AntiEntropyRounds(firstRound);
+    this.#announcements = new Announcements((firstRound % 64) / 64);
     this.cache = new MessageCache(limits.cache);
     this.#seen = new SeenIds(limits.maxSeen);
     this.topics = new TopicTable({
@@ -72,6 +73,7 @@ export class PlumTree {
   peerDown(peer: PeerId, nowMs: number): readonly GossipEffect[] {
     this.#missing.peerDown(peer, nowMs);
     this.#announcements.forget(peer);
+    this.#announcements.treeBroke(nowMs);
     this.#allowance.forget(peer);
     return this.topics.peerDown(peer).flatMap(([topic, links]) => this.#adopt(topic, links, nowMs));
   }
@@ -148,6 +150,7 @@ export class PlumTree {
           .flatMap(({ topic, entries }) => this.#announced(peer, topic, entries, nowMs))
           .concat(this.#ask(nowMs));
       case 'iwant':
+        this.#announcements.treeMissed(nowMs);
         return this.#answer(peer, frame.ids);
       case 'graft':
         return this.#graftedBy(peer, frame.topic, nowMs);
@@ -175,7 +178,7 @@ export class PlumTree {
   tick(nowMs: number): readonly GossipEffect[] {
     const effects: GossipEffect[] = [];
     if ((this.#announcements.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
-      for (const { peer, frame } of this.#announcements.flush())
+      for (const { peer, frame } of this.#announcements.flush(nowMs))
         effects.push({ type: 'control', peer, frame });
     }
     effects.push(...this.#ask(nowMs));
@@ -220,11 +223,10 @@ export class PlumTree {
   ): GossipEffect[] {
     if (message.hops >= MAX_HOPS) return [];
     const { eager, lazy } = links.split(from);
-    for (const peer of lazy) {
-      if (known?.has(peer)) continue;
-      this.#announcements.add(peer, message.id, { topic: message.topic, hops: message.hops }, nowMs);
-    }
-    const peers = known ? eager.filter((peer) => !known.has(peer)) : eager;
+    const isUntold = (peer: PeerId) => !known?.has(peer);
+    const told = { topic: message.topic, hops: message.hops };
+    this.#announcements.add(known ? lazy.filter(isUntold) : lazy, message.id, told, nowMs);
+    const peers = known ? eager.filter(isUntold) : eager;
     return peers.length === 0 ? [] : [{ type: 'push', message, peers }];
   }
 

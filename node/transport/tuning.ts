@@ -34,7 +34,7 @@ export const DEFAULT_TUNING: TransportTuning = {
   datagramBytes: 1_350, // fits an Ethernet path with tunnels; QUIC here does not probe for more
   // The loopback interface takes large packets whole; macOS allows 9,216 bytes, QUIC here 16,383.
   loopbackDatagramBytes: process.platform === 'linux' ? 16_000 : 9_000,
-  acknowledgeDelayMs: 5,
+  acknowledgeDelayMs: 20, // RFC 9000's max_ack_delay of 25 ms, by which a sender waits longer, less a late timer
   acknowledgeEveryPackets: 2, // RFC 9000 13.2.2; also the least congestion window, so no sender waits for the delay
 };
 
