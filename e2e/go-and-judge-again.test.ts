@@ -118,6 +118,17 @@ describe('a proof that was tampered with', () => {
     expect(code).toBe(2);
   });
 
+  it('is INCONCLUSIVE when the end of the journal was cut off between two records', async () => {
+    const copy = await copyOfProof('cut');
+    const path = join(copy, 'journal.ndjson');
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    const last = lines.findLastIndex((line) => line.includes('"window_finished"'));
+    await writeFile(path, `${lines.slice(0, last + 1).join('\n')}\n`);
+    const { code, stdout } = await meshproof('gate', 'check', copy);
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/journal ends before the evidence was closed/);
+  });
+
   it('is refused by name when a byte of the journal was flipped', async () => {
     const copy = await copyOfProof('flipped');
     const path = join(copy, 'journal.ndjson');

@@ -230,12 +230,14 @@ describe('what spoils the whole run', () => {
     expect(reasonsText(verdict)).toContain('MESH_TIMEOUT: no mesh');
   });
 
-  test('a torn journal is INCONCLUSIVE unless the run had finished', () => {
+  test('a journal that ends before the evidence was closed is INCONCLUSIVE, torn or cut between records', () => {
     const finished = evidenceOf();
-    const cut = evidenceOf(without((record) => record.type === 'run_finished'));
+    const cut = evidenceOf(
+      without((record) => record.type === 'evidence_closed' || record.type === 'run_finished'),
+    );
     expect(judged({ ...cut, torn: true }).overall).toBe('INCONCLUSIVE');
     expect(judged({ ...finished, torn: true }).overall).toBe('GO');
-    expect(judged({ ...cut, torn: false }).overall).toBe('GO');
+    expect(judged({ ...cut, torn: false }).overall).toBe('INCONCLUSIVE');
   });
 
   test('an unexpected exit is NO-GO with node, role and window', () => {

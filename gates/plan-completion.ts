@@ -68,8 +68,10 @@ function runShortfalls(index: EvidenceIndex, gate: Gate): Shortfall[] {
   add(index.scenarios.length === 0, 'the plan holds no scenario, so nothing was judged');
   add(index.of('plan_sealed').length === 0, 'the journal does not hold the sealed plan');
   add(
-    torn && index.of('run_finished').length === 0,
-    'the journal ends inside a record and the run never finished; a whole journal would decide it',
+    index.of('evidence_closed').length === 0,
+    torn
+      ? 'the journal ends inside a record; a whole journal would decide it'
+      : 'the journal ends before the evidence was closed; a whole journal would decide it',
   );
   for (const name of gate.requiresScenarios.filter((required) => !index.scenarios.includes(required))) {
     add(true, `${gate.name} requires scenario ${name}, which was not planned; a run with it would decide it`);

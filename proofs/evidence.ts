@@ -234,6 +234,9 @@ const fault = z.strictObject({
 
 const interrupted = z.strictObject({ type: z.literal('run_interrupted'), signal: z.string() });
 
+/** The mesh is down and nothing more will be seen. A journal without this may have lost its end, so it is never a GO. */
+const evidenceClosed = z.strictObject({ type: z.literal('evidence_closed') });
+
 const judged = z.strictObject({ type: z.literal('judged'), verdict: verdictSchema });
 
 const runFinished = z.strictObject({
@@ -260,6 +263,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   nodeRecovered,
   fault,
   interrupted,
+  evidenceClosed,
   judged,
   runFinished,
 ]);

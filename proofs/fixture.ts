@@ -131,6 +131,7 @@ function* fixtureRun(plan: Plan, planSha256: string, sample: SampleMaker): Gener
     }
     yield { type: 'window_finished', window, outcome: 'ran', why: null, took_ms: 5_100 };
   }
+  yield { type: 'evidence_closed' };
   yield { type: 'run_finished', exit_code: 0, took_ms: plan.windows.count * INTERVAL_MS };
 }
 

@@ -31,6 +31,7 @@ export async function concludeRun(run: ConcludeModules, endings: readonly unknow
       progress.show({ event: 'fault', code: record.code, message: record.message });
     }
   }
+  await ledger.record({ type: 'evidence_closed' });
   const finish = (exitCode: ExitCode) =>
     ledger.record({
       type: 'run_finished',

@@ -29,7 +29,7 @@ export class Endpoint implements ConnectionHost {
   readonly #byId = new Map<string, QuicConnection>();
   readonly #idsOf = new Map<QuicConnection, readonly string[]>();
   #pumping: QuicConnection[] = [];
-  #acknowledging: QuicConnection[] = [];
+  readonly #acknowledging = new Set<QuicConnection>();
   #immediate: NodeJS.Immediate | undefined;
   #acknowledgeTimer: NodeJS.Timeout | undefined;
   strayDatagramsTotal = 0;
@@ -94,14 +94,20 @@ export class Endpoint implements ConnectionHost {
   }
 
   scheduleAcknowledgement(connection: QuicConnection): void {
-    connection.isAcknowledgementScheduled = true;
-    this.#acknowledging.push(connection);
+    this.#acknowledging.add(connection);
     this.#acknowledgeTimer ??= setTimeout(this.#acknowledgeAll, this.#modules.acknowledgeDelayMs);
+  }
+
+  acknowledged(connection: QuicConnection): void {
+    if (!this.#acknowledging.delete(connection) || this.#acknowledging.size > 0) return;
+    clearTimeout(this.#acknowledgeTimer); // a process that wakes for nothing is most of what an idle mesh costs
+    this.#acknowledgeTimer = undefined;
   }
 
   release(connection: QuicConnection): void {
     for (const id of this.#idsOf.get(connection) ?? []) this.#byId.delete(id);
     this.#idsOf.delete(connection);
+    this.acknowledged(connection);
   }
 
   /** Drops every connection and timer; the socket is the caller's to close. */
@@ -110,7 +116,7 @@ export class Endpoint implements ConnectionHost {
     clearImmediate(this.#immediate);
     clearTimeout(this.#acknowledgeTimer);
     this.#pumping = [];
-    this.#acknowledging = [];
+    this.#acknowledging.clear();
   }
 
   #adopt(connection: QuicConnection, ids: readonly string[]): void {
@@ -158,8 +164,8 @@ export class Endpoint implements ConnectionHost {
 
   readonly #acknowledgeAll = (): void => {
     this.#acknowledgeTimer = undefined;
-    const due = this.#acknowledging;
-    this.#acknowledging = [];
+    const due = [...this.#acknowledging];
+    this.#acknowledging.clear();
     for (const connection of due) connection.flushAcknowledgements();
   };
 }

@@ -34,6 +34,8 @@ export interface ConnectionHost {
   schedulePump(connection: QuicConnection): void;
   /** Asks for a `flushAcknowledgements` within the acknowledgement delay. */
   scheduleAcknowledgement(connection: QuicConnection): void;
+  /** What waited for that has gone out in other company. */
+  acknowledged(connection: QuicConnection): void;
   /** The native connection is over; forget it. */
   release(connection: QuicConnection): void;
 }
@@ -59,7 +61,6 @@ export class QuicConnection {
   #unsentBytes = 0; // taken by QUIC beyond the congestion window: the next acknowledgement must set them free
   #mustTransmit = false;
   isPumpScheduled = false;
-  isAcknowledgementScheduled = false;
   mayDelayAcknowledgements = false;
   sentDatagrams = 0;
   receivedDatagrams = 0;
@@ -112,7 +113,7 @@ export class QuicConnection {
     if (this.#isReleased) return;
     const written = this.#end === undefined ? this.#turnStreams() : 0;
     if (this.#mayWait(written)) {
-      if (!this.isAcknowledgementScheduled) this.#host.scheduleAcknowledgement(this);
+      this.#host.scheduleAcknowledgement(this);
     } else {
       this.#transmit();
     }
@@ -122,7 +123,6 @@ export class QuicConnection {
 
   /** Sends what is due (window updates and resets too) without another look at the streams. */
   flushAcknowledgements(): void {
-    this.isAcknowledgementScheduled = false;
     if (this.#isReleased) return;
     this.#transmit();
     this.#armTimer();
@@ -200,6 +200,7 @@ export class QuicConnection {
     this.#mustTransmit = packets === MAX_PACKETS_PER_PUMP;
     if (this.#mustTransmit) this.schedulePump();
     this.#packetsUnacknowledged = 0;
+    this.#host.acknowledged(this);
     if (packets === 0) return;
     this.sentDatagrams += packets;
     this.lastSentMs = this.#host.nowMs();
