@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
 import { withinBudget } from '../../kit/deadline.ts';
@@ -8,6 +7,7 @@ import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
 import { MeshChild } from './child-process.ts';
 import { freeUdpPorts } from './free-ports.ts';
+import { makeLabHome } from './lab-home.ts';
 import { startTogether } from './start-together.ts';
 import { holdsUdpPort } from './udp-owner.ts';
 
@@ -90,7 +90,7 @@ export class LocalMesh implements Fleet {
       basePort === undefined
         ? await freeUdpPorts(HOST, names.length)
         : names.map((_, index) => basePort + index);
-    this.#home = await mkdtemp(join(tmpdir(), 'meshproof-'));
+    this.#home = await makeLabHome();
     for (const [index, name] of names.entries()) {
       const home = join(
         this.#home,

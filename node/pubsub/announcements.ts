@@ -7,7 +7,7 @@ const HEAD_START_MS = 50;
  * Batches form for this long. A frame per lazy link and message costs more than the tree itself, so batches grow while
  * they have something to gather and nobody needs them; while somebody does, repair starts after the shortest.
  */
-const BATCH_MS = { shortest: 50, longest: 500 } as const;
+const BATCH_MS = { shortest: 50, longest: 400 } as const;
 const BATCH_GROWTH = 1.2;
 const WORTHWHILE_BATCH = 2;
 const MAX_PENDING_PER_PEER = 8_192;

@@ -45,9 +45,21 @@ describe('the tree', () => {
     expect(briefly(core.duplicate('b', idOf(1), 1))).toEqual(['prune b']);
     expect(briefly(core.duplicate('b', idOf(1), 2))).toEqual([]);
     expect(briefly(core.received('a', message(2), 3))).toEqual(['push c']);
-    expect(briefly(core.received('a', message(3), 20))).toEqual(['push c']);
+    expect(briefly(core.received('a', message(3), 3))).toEqual(['push c']);
     expect(core.tick(52)).toEqual([]);
     expect(core.tick(53)).toEqual([{ type: 'control', peer: 'b', frame: ihave(1, 2, 3) }]);
+  });
+
+  it('tells what waits at once when a link goes down', () => {
+    const core = coreWith('a', 'b', 'c');
+    for (let at = 0; at < 1_000; at += 10) {
+      core.received('a', message(at), at);
+      core.duplicate('b', idOf(at), at);
+      core.tick(at);
+    }
+    core.peerDown('a', 1_010);
+    expect(core.nextDeadlineMs()).toBe(1_010);
+    expect(briefly(core.tick(1_010))).toContain('ihave b');
   });
 
   it('does not announce a message to a peer that has shown it', () => {
