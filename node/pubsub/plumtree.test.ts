@@ -52,14 +52,20 @@ describe('the tree', () => {
 
   it('tells what waits at once when a link goes down', () => {
     const core = coreWith('a', 'b', 'c');
-    for (let at = 0; at < 1_000; at += 10) {
-      core.received('a', message(at), at);
-      core.duplicate('b', idOf(at), at);
-      core.tick(at);
+    core.received('a', message(0), 0);
+    core.duplicate('b', idOf(0), 0); // b is lazy now
+    for (let nowMs = 10; nowMs < 4_000; nowMs += 10) {
+      core.received('a', message(nowMs), nowMs);
+      core.tick(nowMs);
     }
-    core.peerDown('a', 1_010);
-    expect(core.nextDeadlineMs()).toBe(1_010);
-    expect(briefly(core.tick(1_010))).toContain('ihave b');
+    const dueMs = core.nextDeadlineMs() ?? Number.NaN;
+    core.received('a', message(4_000), 4_000);
+    expect(briefly(core.tick(dueMs))).toContain('ihave b');
+    const downAtMs = dueMs + 60;
+    core.received('a', message(4_001), dueMs);
+    expect(core.nextDeadlineMs()).toBeGreaterThan(downAtMs + 60);
+    core.peerDown('c', downAtMs);
+    expect(briefly(core.tick(downAtMs))).toEqual(['ihave b']);
   });
 
   it('does not announce a message to a peer that has shown it', () => {

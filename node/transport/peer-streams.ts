@@ -47,7 +47,6 @@ export class PeerStreams {
   readonly #asked: AskedRequests;
   readonly #answered: AnsweredRequests;
   readonly #controlStreamId: number;
-  readonly #inboundIds: readonly number[];
 
   constructor(modules: PeerStreamsModules) {
     this.#modules = modules;
@@ -55,7 +54,6 @@ export class PeerStreams {
     this.#receiveBuffer = new ReceiveBuffer(modules.receiveBytes);
     const ours = modules.initiator === 'us' ? 0 : FROM_SERVER;
     this.#controlStreamId = UNIDIRECTIONAL + ours;
-    this.#inboundIds = TRAFFIC_CLASSES.map((_, index) => index * 4 + UNIDIRECTIONAL + (FROM_SERVER - ours));
     this.#outbound = TRAFFIC_CLASSES.map(
       (trafficClass, index) =>
         new OutboundStream(
@@ -161,7 +159,7 @@ export class PeerStreams {
 
   readExpected(): StreamsFailure | undefined {
     const { connection } = this.#modules;
-    for (const streamId of this.#inboundIds) {
+    for (const streamId of this.#inbound.keys()) {
       if (!connection.streamReadable(streamId)) continue;
       const failure = this.#readFrames(streamId);
       if (failure !== undefined) return failure;
