@@ -63,11 +63,9 @@ async function look(mesh: LocalMesh, pids: ReadonlyMap<string, number>, signal: 
   const readings = await readNodes(mesh.hosts, 5_000, signal);
   const figures = new Map<string, { cpuMs: number; rssBytes: number; frames: number }>();
   for (const { node, documents } of readings) {
-    const gossip = documents.gossip;
-    const frames = metricAt(
-      { gossip: isSeen(gossip) ? { seen: gossip.seen.body } : gossip },
-      'gossip.recv_pump.pubsub.produced_total',
-    );
+    const { gossip } = documents;
+    if (!isSeen(gossip)) throw new Error(`${node}: ${gossip.why}`);
+    const frames = metricAt({ gossip: gossip.seen.body }, 'gossip.recv_pump.pubsub.produced_total');
     if (!isSeen(frames)) throw new Error(`${node}: ${frames.why}`);
     const pid = pids.get(node);
     figures.set(node, { ...(await processFigures(pid ?? 0)), frames: frames.seen });
