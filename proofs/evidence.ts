@@ -1,8 +1,15 @@
 import { z } from 'zod';
-import { observationSchema } from './observation.ts';
 import { planSchema } from './plan-schema.ts';
+import { sample, telemetrySkipped } from './telemetry-records.ts';
 import { verdictSchema } from './verdict-schema.ts';
 
+export {
+  DOCUMENT_NAMES,
+  type DocumentName,
+  type Epoch,
+  type SampleRecord,
+  type StoredDocument,
+} from './telemetry-records.ts';
 export { type Finding, VERDICTS, type Verdict, type VerdictWord } from './verdict-schema.ts';
 
 /**
@@ -14,35 +21,6 @@ export { type Finding, VERDICTS, type Verdict, type VerdictWord } from './verdic
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const nodeName = z.string().min(1);
 const windowIndex = z.int().min(1).describe('1-based index of the window in the plan');
-
-/** Process lifetime of a node: counters may be subtracted only inside one epoch. */
-const epochSchema = z.strictObject({
-  boot_id: z.string().min(1),
-  uptime_secs: z.number().min(0),
-});
-export type Epoch = z.infer<typeof epochSchema>;
-
-/** The diagnostics documents that telemetry reads from every node, by the last part of their path. */
-export const DOCUMENT_NAMES = [
-  'gossip',
-  'ack',
-  'connectivity',
-  'dm',
-  'transport',
-  'runtime',
-  'health',
-] as const;
-const documentNameSchema = z.enum(DOCUMENT_NAMES);
-export type DocumentName = z.infer<typeof documentNameSchema>;
-
-/** One raw document kept as a file of the proof. */
-const storedDocumentSchema = z.strictObject({
-  file: z.string().describe('path inside the proof directory, with forward slashes'),
-  sha256: hex64,
-  bytes: z.int().min(0),
-  epoch: epochSchema,
-});
-export type StoredDocument = z.infer<typeof storedDocumentSchema>;
 
 const runStarted = z.strictObject({
   type: z.literal('run_started'),
@@ -75,24 +53,6 @@ const meshReady = z.strictObject({
   after_ms: z.number().describe('from the start of the wait to the full mesh'),
   live_links: z.int().describe('directed live connections seen, n(n-1) when complete'),
 });
-
-/** A round of telemetry on one node: each document seen or missing. */
-const sample = z.strictObject({
-  type: z.literal('sample'),
-  window: windowIndex.nullable().describe('null outside windows'),
-  scenario: z.string().nullable().describe('null when not tied to one scenario'),
-  phase: z.enum(['pre', 'post', 'schedule']),
-  node: nodeName,
-  at_wall_ms: z.number(),
-  at_mono_ms: z.number().describe('harness monotonic clock'),
-  took_ms: z.number().min(0),
-  epoch: epochSchema.nullable().describe('of the node in this round; null when no document could be read'),
-  documents: z.partialRecord(documentNameSchema, observationSchema(storedDocumentSchema)),
-  gauges: z
-    .record(z.string(), z.number().nullable())
-    .describe('a few live figures of scheduled rounds, whose documents are not kept as files'),
-});
-export type SampleRecord = z.infer<typeof sample>;
 
 const windowStarted = z.strictObject({
   type: z.literal('window_started'),
@@ -204,6 +164,20 @@ const processExited = z.strictObject({
   last_words: z.array(z.string()).max(20).describe('the last lines it wrote to stderr'),
 });
 
+/** What the control plane between the harness and one runner lost or met while a window ran; counts of that window only. */
+const controlTally = z.strictObject({
+  type: z.literal('control_tally'),
+  window: windowIndex.nullable().describe('null for what was met outside windows'),
+  node: nodeName.describe('whose runner it is'),
+  results: z.int().min(0).describe('results that the harness took from it'),
+  forged: z.int().min(0).describe('messages in its name that it did not sign'),
+  lost: z.int().min(0).describe('results that the runner had and that never arrived'),
+  doubled: z.int().min(0).describe('results that arrived again'),
+  malformed: z.int().min(0).describe('messages that were no result'),
+  reconnects: z.int().min(0),
+  restarts: z.int().min(0).describe('new processes of the runner seen under the same name'),
+});
+
 /** A restart that a scenario made on purpose; the counter interval of this node splits here. */
 const restartDeclared = z.strictObject({
   type: z.literal('restart_declared'),
@@ -251,6 +225,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   nodeIdentified,
   meshReady,
   sample,
+  telemetrySkipped,
   windowStarted,
   windowFinished,
   scenarioStarted,
@@ -259,6 +234,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   burstDelivery,
   subscriberReport,
   processExited,
+  controlTally,
   restartDeclared,
   nodeRecovered,
   fault,
