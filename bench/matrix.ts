@@ -42,7 +42,7 @@ export async function run(): Promise<void> {
       { agentId: node.agent_id, machineId: node.machine_id },
     ]),
   );
-  const channel = await openControlChannel('loopback', { fleet: mesh, identities, operator });
+  const channel = await openControlChannel('loopback', { fleet: mesh, identities, operator }, signal);
   undo.defer(() => channel.close());
   await discoverRunners(channel, identities, { budgetMs: 30_000, signal });
 

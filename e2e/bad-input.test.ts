@@ -59,6 +59,16 @@ const CASES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['an unknown anchor', ['run', '--local', '3', '--anchor', 'nyc'], /--anchor: "nyc" is not one of node1/],
   ['a bad burst size', ['run', '--local', '3', '--burst-payload-bytes', '3'], /payload_bytes.*3/],
   [
+    'a burst payload that cannot carry its own header',
+    ['run', '--local', '3', '--burst-payload-bytes', '64'],
+    /payload_bytes is 64.*128/,
+  ],
+  [
+    'a burst longer than a runner collects',
+    ['run', '--local', '3', '--burst-messages', '100000', '--burst-delay-ms', '60000'],
+    /messages is 100000: expected a burst of at most 3600 s/,
+  ],
+  [
     'an interval longer than the soak',
     ['soak', '--local', '3', '--duration-hours', '0.01'],
     /--interval-mins/,
@@ -89,6 +99,15 @@ describe('bad input', () => {
     await writeFile(file, 'name = 7\ndescription = "d"\n[[objective]]\nname = "a"\n');
     const { code, stderr } = await meshproof('run', '--local', '3', '--gate', file);
     expect(stderr).toMatch(/typed\.toml: name is 7/);
+    expect(code).toBe(64);
+  });
+
+  it('a gate file for an existing proof that names an unknown scenario is named, exit 64', async () => {
+    const file = join(home, 'unknown-scenario.toml');
+    const objective = `[[objective]]\nname = "a"\nmetric = "pairs.delivered_ratio"\nscope = "pair"\nlimit = { min = 1 }\nwhy = "w"\nscenarios = ["basline"]\n`;
+    await writeFile(file, `name = "x"\ndescription = "d"\n${objective}`);
+    const { code, stderr } = await meshproof('gate', 'check', join(home, 'any-proof'), '--gate', file);
+    expect(stderr).toMatch(/unknown-scenario\.toml: objective "a" names scenario "basline"/);
     expect(code).toBe(64);
   });
 

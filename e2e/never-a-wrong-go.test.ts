@@ -2,12 +2,15 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { realClock } from '../kit/clock.ts';
 import { until } from '../kit/deadline.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
 
 const SHORT = ['--local', '3', '--settle-secs', '4', '--telemetry-secs', '2'];
 /** A burst long enough for a test to do harm while it goes on. */
 const LONG_BURST = [...SHORT, '--gate', 'broad-launch', '--burst-messages', '300', '--burst-delay-ms', '20'];
+
+const STOOD_STILL_MS = 10_000; // the harm itself, not a wait for something
 
 const strays: number[] = [];
 afterEach(() => {
@@ -75,6 +78,34 @@ describe('a run in which something was harmed is never a GO', () => {
     if (again.pid !== undefined) strays.push(again.pid);
     expect([1, 2], run.told()).toContain(await run.exit());
     const judged = await run.event('judged');
+    expect(judged.reasons.join('\n')).toMatch(/node3/);
+  });
+
+  it('does not pass a node that stood still between two windows', async () => {
+    await using run = await MeshproofProcess.start(
+      'soak',
+      ...SHORT,
+      '--gate',
+      'broad-launch',
+      '--burst-messages',
+      '20',
+      '--duration-hours',
+      '0.017',
+      '--interval-mins',
+      '0.5',
+    );
+    const pid = await run.pidOf('node3', 'node');
+    await run.event('waiting', ({ window }) => window === 2);
+    process.kill(pid, 'SIGSTOP');
+    await realClock.sleep(STOOD_STILL_MS);
+    process.kill(pid, 'SIGCONT');
+    expect(
+      run.find('window_started', ({ window }) => window === 2),
+      'it went on in time',
+    ).toBeUndefined();
+    expect([1, 2], run.told()).toContain(await run.exit());
+    const judged = await run.event('judged');
+    expect(judged.verdict).not.toBe('GO');
     expect(judged.reasons.join('\n')).toMatch(/node3/);
   });
 

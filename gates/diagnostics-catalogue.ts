@@ -31,11 +31,13 @@ const COUNTERS: Readonly<Record<string, string>> = {
     'successful_connections failed_connections nat_traversal_attempts nat_traversal_successes orphan_connections_closed',
   'transport.transport.churn':
     'connects_outbound connects_inbound connects_while_connected outbound_redials_of_connected disconnects generations_established generations_replaced generations_closed reader_exited event_lag_batches',
-  'transport.transport.refusals': 'malformed_frames_total socket_send_errors_total',
+  'transport.transport.refusals':
+    'malformed_frames_total socket_send_errors_total stray_datagrams_total refused_inbound_total expired_requests_total',
   'connectivity.relay': 'bytes_forwarded',
   runtime: 'unhandled_errors_total cpu_user_ms cpu_system_ms',
   'runtime.crypto_pool': 'signs_total verifies_total',
-  'runtime.api': 'sse_events_evicted_total requests_total unauthorized_total',
+  'runtime.api':
+    'sse_events_evicted_total requests_total unauthorized_total rejected_total malformed_http_total timed_out_total',
   'dm.stats':
     'outgoing_send_total outgoing_send_succeeded outgoing_send_failed outgoing_path_loopback outgoing_path_raw_quic outgoing_path_gossip_inbox outgoing_path_relayed incoming_envelopes_total incoming_decode_failed incoming_signature_failed incoming_trust_rejected incoming_dropped_revoked incoming_dropped_expired incoming_typed_route_dropped ack_publish_route_failed incoming_delivered_to_subscribe subscriber_events_evicted subscriber_channel_lagged subscriber_channel_closed',
 };
@@ -64,7 +66,7 @@ const GAUGES: Readonly<Record<string, string>> = {
     'event_loop_utilization heap_used_bytes external_bytes array_buffers_bytes rss_bytes open_fds timers_active',
   'runtime.event_loop_delay_ms': 'p50 p99 max',
   'runtime.crypto_pool': 'workers queue_depth sign_ms_p50 sign_ms_p99 verify_ms_p50 verify_ms_p99',
-  'runtime.api': 'sse_clients sse_queued_bytes',
+  'runtime.api': 'sse_clients sse_queued_bytes sse_budget_bytes',
   health: 'peers send_ready_peers',
 };
 

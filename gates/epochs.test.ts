@@ -58,16 +58,14 @@ describe('growth of a counter', () => {
   });
 
   test('after a declared restart counts from 0 and names the lost tail', () => {
-    const tenSecsApart: FixtureOverrides['records'] = (records) => {
-      const own = records.filter((record) => record.type === 'sample' && record.node === 'nyc');
-      const timed = records.map((record) =>
-        record.type === 'sample' ? { ...record, at_mono_ms: own.indexOf(record) * 10_000 } : record,
-      );
-      return added(1, declared(1)).records(timed);
-    };
     const found = growthOf(
       'window',
-      { ...reads([10, 11, 13, 2, 2, 2, 2, 2]), ...restarted('nyc', 4), records: tenSecsApart },
+      {
+        ...reads([10, 11, 13, 2, 2, 2, 2, 2]),
+        ...restarted('nyc', 4),
+        ...added(1, declared(1)),
+        stepMs: 10_000,
+      },
       1,
     );
     expect(found.value).toEqual({ seen: 5 });
@@ -88,18 +86,18 @@ describe('growth of a counter', () => {
   });
 
   test('is not excused twice by one declaration', () => {
-    const epoch: FixtureOverrides['epoch'] = ({ node, step }) => ({
+    const epoch: FixtureOverrides['epoch'] = ({ node, step, atMs }) => ({
       boot_id: node === 'nyc' && step >= 3 ? `boot-${node}-${step}` : `boot-${node}`,
-      uptime_secs: 60 + 20 * step,
+      uptime_secs: 60 + atMs / 1_000,
     });
     const twice = { ...reads([]), epoch, ...added(1, declared(1)), windows: 1 };
     expect(growthOf('window', twice, 1).verdict).toBe('INCONCLUSIVE');
   });
 
   test('is unreadable when uptime goes back under the same boot_id', () => {
-    const epoch: FixtureOverrides['epoch'] = ({ node, step }) => ({
+    const epoch: FixtureOverrides['epoch'] = ({ node, step, atMs }) => ({
       boot_id: `boot-${node}`,
-      uptime_secs: node === 'nyc' && step >= 4 ? 3 + step : 60 + 20 * step,
+      uptime_secs: (node === 'nyc' && step >= 4 ? 3 : 60) + atMs / 1_000,
     });
     expect(growthOf('window', { ...reads([]), epoch }, 1).verdict).toBe('INCONCLUSIVE');
   });

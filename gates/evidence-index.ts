@@ -11,6 +11,7 @@ import type {
 import { isSeen, missing, type Observation } from '../proofs/observation.ts';
 import type { Plan } from '../proofs/plan-schema.ts';
 import { findRestarts, type Restart } from './restarts.ts';
+import { findStaleDocuments } from './stale-documents.ts';
 
 /** What the judge sees: the sealed plan, the records in journal order, and the raw documents by file name. */
 export interface Evidence {
@@ -20,6 +21,8 @@ export interface Evidence {
   readonly documents: ReadonlyMap<string, Observation<unknown>>;
   /** Whether the journal ends in the middle of a record. */
   readonly torn: boolean;
+  /** Windows to judge, for a look at one of them while the run goes on; all of the plan when left out. */
+  readonly windows?: readonly number[];
 }
 
 export type Phase = 'pre' | 'post';
@@ -35,7 +38,11 @@ export interface EvidenceIndex {
   sample(node: string, window: number, scenario: string | null, phase: Phase): SampleRecord | undefined;
   /** Opening and closing samples of a node, in time order. */
   boundaries(node: string): readonly SampleRecord[];
+  /** Rounds of the schedule on a node, in time order. */
+  scheduled(node: string): readonly SampleRecord[];
   restarts(node: string): readonly Restart[];
+  /** Why a document of a sample is stale; undefined when it lives. */
+  staleness(sample: SampleRecord, name: DocumentName): string | undefined;
   outcomes(window: number, scenario: string, from: string, to: string): readonly PairOutcome[];
   bursts(window: number, scenario: string): readonly BurstDelivery[];
 }
@@ -50,14 +57,20 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     (byType.get(type) ?? []).filter((record): record is RecordOf<T> => record.type === type);
   const nodes = [...new Set(plan.roster.map((member) => member.name))];
   const scenarios = [...new Set(plan.scenarios.map((scenario) => scenario.name))];
-  const windows = Array.from({ length: plan.windows.count }, (_, at) => at + 1);
+  const windows = evidence.windows ?? Array.from({ length: plan.windows.count }, (_, at) => at + 1);
 
   const samples = of('sample').toSorted((a, b) => a.at_mono_ms - b.at_mono_ms || a.at_wall_ms - b.at_wall_ms);
   const byNode = Map.groupBy(samples, (sample) => sample.node);
   const byPlace = Map.groupBy(samples, (s) => key(s.node, s.window, s.scenario, s.phase));
-  const boundariesByNode = new Map(
-    [...byNode].map(([node, all]) => [node, all.filter((sample) => sample.phase !== 'schedule')]),
+  const boundariesByNode = Map.groupBy(
+    samples.filter((sample) => sample.phase !== 'schedule'),
+    (sample) => sample.node,
   );
+  const scheduledByNode = Map.groupBy(
+    samples.filter((sample) => sample.phase === 'schedule'),
+    (sample) => sample.node,
+  );
+  const stale = new Map([...byNode.values()].flatMap((all) => [...findStaleDocuments(all)]));
   const outcomes = Map.groupBy(of('pair_outcome'), (o) => key(o.window, o.scenario, o.from, o.to));
   const bursts = Map.groupBy(of('burst_delivery'), (burst) => key(burst.window, burst.scenario));
   const identified = Map.groupBy(of('node_identified'), (record) => record.node);
@@ -79,6 +92,8 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     sample: (node, window, scenario, phase) =>
       byPlace.get(key(node, window, scenario, phase))?.at(phase === 'pre' ? 0 : -1),
     boundaries: (node) => boundariesByNode.get(node) ?? [],
+    scheduled: (node) => scheduledByNode.get(node) ?? [],
+    staleness: (sample, name) => stale.get(sample)?.get(name),
     restarts: (node) => restarts.get(node) ?? [],
     outcomes: (window, scenario, from, to) => outcomes.get(key(window, scenario, from, to)) ?? [],
     bursts: (window, scenario) => bursts.get(key(window, scenario)) ?? [],
@@ -105,6 +120,15 @@ export interface OpenDocument {
   readonly content: unknown;
 }
 
+/** How the epoch in a document differs from the one that its record gives; null when it does not, or has none. */
+function epochDifference({ epoch }: StoredDocument, content: object): string | null {
+  const field = (['boot_id', 'uptime_secs'] as const).find(
+    (key) => Object.hasOwn(content, key) && Reflect.get(content, key) !== epoch[key],
+  );
+  if (field === undefined) return null;
+  return `its ${field} is ${JSON.stringify(Reflect.get(content, field))}, its record says ${JSON.stringify(epoch[field])}`;
+}
+
 /** The document `name` of `sample`: missing when the sample, the observation, or the file behind it is. */
 export function openDocument(
   index: EvidenceIndex,
@@ -116,6 +140,8 @@ export function openDocument(
   const observed = sample.documents[name];
   if (observed === undefined) return missing('absent', `${at} was not recorded; ${decide}`);
   if (!isSeen(observed)) return missing(observed.missing, `${at}: ${observed.why}; ${decide}`);
+  const stale = index.staleness(sample, name);
+  if (stale !== undefined) return missing('stale', `${at}: ${stale}; ${decide}`);
   const file = index.evidence.documents.get(observed.seen.file);
   if (file === undefined) {
     return missing('unreadable', `${at}: ${observed.seen.file} is not in the proof; ${decide}`);
@@ -128,6 +154,8 @@ export function openDocument(
   if (typeof file.seen !== 'object' || file.seen === null) {
     return missing('unreadable', `${at}: ${observed.seen.file} is not a JSON object; ${decide}`);
   }
+  const differs = epochDifference(observed.seen, file.seen);
+  if (differs !== null) return missing('unreadable', `${at}: ${differs}; ${decide}`);
   return { seen: { stored: observed.seen, content: file.seen } };
 }
 

@@ -1,5 +1,6 @@
 import type { Verdict } from '../proofs/evidence.ts';
 import { combine } from './combine.ts';
+import { judgeControlPlane } from './control-plane.ts';
 import { type Evidence, indexEvidence } from './evidence-index.ts';
 import type { Gate } from './gate-schema.ts';
 import { judgeObjective } from './objectives.ts';
@@ -11,9 +12,11 @@ import { judgeCompletion } from './plan-completion.ts';
  */
 export function judge(evidence: Evidence, gate: Gate): Verdict {
   const index = indexEvidence(evidence);
+  const objectives = gate.objectives.flatMap((objective) => judgeObjective(index, objective));
   const findings = [
-    ...judgeCompletion(index, gate),
-    ...gate.objectives.flatMap((objective) => judgeObjective(index, objective)),
+    ...judgeCompletion(index, gate, objectives.length),
+    ...judgeControlPlane(index),
+    ...objectives,
   ];
   return {
     gate: gate.name,

@@ -4,11 +4,15 @@ import { burstMetrics } from './burst-metrics.ts';
 import { figureKind } from './diagnostics-catalogue.ts';
 import { counterMetric, gaugeMetric, gossipRatios } from './diagnostics-metrics.ts';
 import type { Metric } from './metric.ts';
+import { nodeStateMetrics } from './node-state-metrics.ts';
 import { pairMetrics } from './pair-metrics.ts';
 import { runMetrics } from './run-metrics.ts';
+import { missingRounds } from './scheduled-rounds.ts';
 
 const derived = new Map(
-  [...pairMetrics, ...burstMetrics, ...gossipRatios, ...runMetrics].map((metric) => [metric.name, metric]),
+  [...pairMetrics, ...burstMetrics, ...gossipRatios, ...nodeStateMetrics, ...runMetrics, missingRounds].map(
+    (metric) => [metric.name, metric],
+  ),
 );
 
 /**

@@ -28,6 +28,8 @@ export interface Metric {
   readonly documents: readonly DocumentName[];
   /** `named`: only certain scenarios produce it, so an objective must name them; `any` otherwise. */
   readonly scenarios: 'any' | 'named';
+  /** What a broken limit means: `NO-GO`, or `INCONCLUSIVE` for a figure that only says how much was not seen. */
+  readonly broken?: 'NO-GO' | 'INCONCLUSIVE';
   cells(index: EvidenceIndex, question: Question): readonly Cell[];
 }
 

@@ -3,7 +3,7 @@ import { isSeen, missing, type Observation, seen } from '../proofs/observation.t
 import { amountText, compared, listed, pool, type Value } from './amounts.ts';
 import type { EvidenceIndex } from './evidence-index.ts';
 import type { Limit, Objective } from './gate-schema.ts';
-import type { Cell } from './metric.ts';
+import type { Cell, Metric } from './metric.ts';
 import { metricNamed } from './metric-registry.ts';
 import { missingDocuments } from './required-documents.ts';
 
@@ -43,6 +43,7 @@ function figureText(value: Value, amount: string): string {
 function judgeCell(
   index: EvidenceIndex,
   objective: Objective,
+  { broken = 'NO-GO' }: Metric,
   scenarios: readonly string[],
   cell: Cell,
 ): Finding {
@@ -65,7 +66,7 @@ function judgeCell(
     const measured = `${figureText(figure.seen, amountText(pooled.seen))}, limit ${limitText(limit)}`;
     const reason = notes.length > 0 ? `${listed(notes)}; ${measured}` : `${subject}: ${measured}`;
     const margin = marginOf(figure.seen, limit);
-    return { ...at, verdict: 'NO-GO', value: figure, margin, reason };
+    return { ...at, verdict: broken, value: figure, margin, reason };
   }
   if (!isSeen(figure) || gaps.length > 0) {
     const why = gaps.length > 0 ? listed(gaps) : isSeen(figure) ? '' : `${subject}: ${figure.why}`;
@@ -82,10 +83,25 @@ function kindOf(gap: string | undefined): 'absent' | 'unreadable' | 'stale' {
   return (['stale', 'unreadable'] as const).find((kind) => gap?.startsWith(`${kind}: `)) ?? 'absent';
 }
 
+/** An objective whose scenarios were planned, and which found no place to look at, must not vanish into a GO. */
+function nothingMeasured({ name, scope, limit, metric }: Objective): Finding {
+  const why = `nothing was measured: the plan holds nothing that ${metric} looks at; a plan with it would decide it`;
+  const at = {
+    objective: name,
+    scope,
+    subject: scope === 'fleet' ? 'fleet' : 'soak',
+    window: null,
+    scenario: null,
+  };
+  return { ...at, verdict: 'INCONCLUSIVE', value: missing('absent', why), limit, margin: null, reason: why };
+}
+
 /** Every finding of one objective: one per node, pair, window… of the sealed plan that its scope covers. */
 export function judgeObjective(index: EvidenceIndex, objective: Objective): readonly Finding[] {
   const scenarios = index.scenarios.filter((name) => objective.scenarios?.includes(name) ?? true);
   if (scenarios.length === 0) return [];
-  const cells = metricNamed(objective.metric).cells(index, { scope: objective.scope, scenarios });
-  return cells.map((cell) => judgeCell(index, objective, scenarios, cell));
+  const metric = metricNamed(objective.metric);
+  const cells = metric.cells(index, { scope: objective.scope, scenarios });
+  if (cells.length === 0) return [nothingMeasured(objective)];
+  return cells.map((cell) => judgeCell(index, objective, metric, scenarios, cell));
 }

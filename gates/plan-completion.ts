@@ -16,7 +16,7 @@ interface Shortfall {
 const inconclusive = (why: string): Shortfall => ({ verdict: 'INCONCLUSIVE', why });
 
 function windowShortfalls(index: EvidenceIndex, window: number): Shortfall[] {
-  const of = `window ${window} of ${index.windows.length}`;
+  const of = `window ${window} of ${index.evidence.plan.windows.count}`;
   const isStarted = index.of('window_started').some((record) => record.window === window);
   const finished = index.of('window_finished').filter((record) => record.window === window);
   if (!isStarted && finished.length === 0)
@@ -57,7 +57,7 @@ function scenarioShortfalls(index: EvidenceIndex, window: number, scenario: stri
   return shortfalls;
 }
 
-function runShortfalls(index: EvidenceIndex, gate: Gate): Shortfall[] {
+function runShortfalls(index: EvidenceIndex, gate: Gate, judgedObjectives: number): Shortfall[] {
   const { torn } = index.evidence;
   const shortfalls: Shortfall[] = [];
   const add = (isShort: boolean, why: string) => {
@@ -73,6 +73,8 @@ function runShortfalls(index: EvidenceIndex, gate: Gate): Shortfall[] {
       ? 'the journal ends inside a record; a whole journal would decide it'
       : 'the journal ends before the evidence was closed; a whole journal would decide it',
   );
+  const unjudged = `${gate.name} looks at nothing that was planned, so it judged nothing`;
+  add(judgedObjectives === 0, `${unjudged}; a plan with its scenarios would decide it`);
   for (const name of gate.requiresScenarios.filter((required) => !index.scenarios.includes(required))) {
     add(true, `${gate.name} requires scenario ${name}, which was not planned; a run with it would decide it`);
   }
@@ -105,7 +107,11 @@ function findingOf(
  * Whether what was planned happened: one finding per window (its scenarios ran) and one for the soak (all of it is
  * on record, nothing cut it short). A failed scenario is NO-GO; whatever did not run is INCONCLUSIVE, never a GO.
  */
-export function judgeCompletion(index: EvidenceIndex, gate: Gate): readonly Finding[] {
+export function judgeCompletion(
+  index: EvidenceIndex,
+  gate: Gate,
+  judgedObjectives: number,
+): readonly Finding[] {
   const { windows, scenarios } = index;
   const perWindow = windows.map((window) => {
     const short = windowShortfalls(index, window);
@@ -115,5 +121,5 @@ export function judgeCompletion(index: EvidenceIndex, gate: Gate): readonly Find
     return findingOf({ scope: 'window', subject: `window ${window}`, window }, all, scenarios.length);
   });
   const whole = { scope: 'soak', subject: 'soak', window: null } as const;
-  return [...perWindow, findingOf(whole, runShortfalls(index, gate), windows.length)];
+  return [...perWindow, findingOf(whole, runShortfalls(index, gate, judgedObjectives), windows.length)];
 }

@@ -78,13 +78,19 @@ export function added(
   };
 }
 
+/** How long the new process of `restarted` has been up at its first reading. */
+const BOOTED_BEFORE_MS = 4_000;
+
 /** A new process of `node` from reading `fromStep` on. */
 export function restarted(node: string, fromStep: number): Required<Pick<FixtureOverrides, 'epoch'>> {
+  let firstMs = Number.POSITIVE_INFINITY;
   return {
-    epoch: (at) =>
-      at.node === node && at.step >= fromStep
-        ? { boot_id: `reboot-${node}`, uptime_secs: 4 + 10 * (at.step - fromStep) }
-        : { boot_id: `boot-${at.node}`, uptime_secs: 60 + 20 * at.step },
+    epoch: ({ node: name, step, atMs }) => {
+      if (name !== node || step < fromStep)
+        return { boot_id: `boot-${name}`, uptime_secs: 60 + atMs / 1_000 };
+      firstMs = Math.min(firstMs, atMs);
+      return { boot_id: `reboot-${node}`, uptime_secs: (atMs - firstMs + BOOTED_BEFORE_MS) / 1_000 };
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { DOCUMENT_NAMES } from '../proofs/evidence.ts';
 import { isSeen, missing } from '../proofs/observation.ts';
+import { endedWell } from '../proofs/process-exit.ts';
 import { count, type Reading, reading, unread } from './amounts.ts';
 import { type EvidenceIndex, sampleOrWhy } from './evidence-index.ts';
 import { type Cell, type Metric, spansOf } from './metric.ts';
@@ -60,17 +61,18 @@ function windowOfExit(index: EvidenceIndex, node: string): number | null {
   for (const record of index.evidence.records) {
     if (record.type === 'window_started') open = record.window;
     if (record.type === 'window_finished' && record.window === open) open = null;
-    if (record.type === 'process_exited' && record.node === node && !record.expected) return open;
+    if (record.type === 'process_exited' && record.node === node && !endedWell(record)) return open;
   }
   return null;
 }
 
 function unexpectedExits(index: EvidenceIndex, node: string) {
-  const exits = index.of('process_exited').filter((exit) => exit.node === node && !exit.expected);
-  const notes = exits.map(({ role, code, signal, last_words: words }) => {
+  const exits = index.of('process_exited').filter((exit) => exit.node === node && !endedWell(exit));
+  const notes = exits.map(({ role, code, signal, expected, last_words: words }) => {
     const how = signal === null ? `code ${code}` : `signal ${signal}`;
     const last = words.at(-1);
-    return `${role} of ${node} ended unexpectedly (${how}${last === undefined ? '' : `, last words: ${last}`})`;
+    const what = expected ? 'ended badly when it was stopped' : 'ended unexpectedly';
+    return `${role} of ${node} ${what} (${how}${last === undefined ? '' : `, last words: ${last}`})`;
   });
   const note = notes.length > 0 ? notes.join('; ') : null;
   return { reading: reading(count(exits.length), note), window: windowOfExit(index, node) };

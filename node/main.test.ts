@@ -16,6 +16,7 @@ const listeningSchema = z.object({
   event: z.literal('listening'),
   udp: z.string(),
   api: z.string(),
+  signing: z.enum(['native', 'noble']),
   agent: z.string().regex(/^[0-9a-f]{64}$/),
   machine: z.string().regex(/^[0-9a-f]{64}$/),
 });

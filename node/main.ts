@@ -33,7 +33,7 @@ function commandLine(): { readonly config: string; readonly json: boolean } | 'v
 function announce(node: RunningNode, asJson: boolean): void {
   const udp = formatAddress(node.udpAddress);
   const api = formatAddress(node.apiAddress);
-  const { agentId: agent, machineId: machine, bootId: boot_id } = node;
+  const { agentId: agent, machineId: machine, bootId: boot_id, signingBackend: signing } = node;
   const line = asJson
     ? JSON.stringify({
         event: 'listening',
@@ -44,8 +44,9 @@ function announce(node: RunningNode, asJson: boolean): void {
         boot_id,
         pid: process.pid,
         version: VERSION,
+        signing,
       })
-    : `listening udp=${udp} api=${api} agent=${agent} machine=${machine}`;
+    : `listening udp=${udp} api=${api} agent=${agent} machine=${machine} signing=${signing}`;
   process.stdout.write(`${line}\n`);
 }
 

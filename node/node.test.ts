@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { until } from '../kit/deadline.ts';
 import { formatAddress } from './api/address.ts';
 import { DOCUMENT_BODIES, DOCUMENT_PATHS, type NodeDocumentName } from './api/schema/documents.ts';
@@ -34,11 +35,17 @@ async function startNode(name: string, knownPeers: readonly string[]): Promise<S
   return started;
 }
 
+type DocumentBody<Name extends NodeDocumentName> = z.infer<(typeof DOCUMENT_BODIES)[Name]>;
+const SCHEMAS: { readonly [Name in NodeDocumentName]: z.ZodType<DocumentBody<Name>> } = DOCUMENT_BODIES;
+
 /** Read past the tolerant client: the exact bytes against the strict schema. */
-async function readStrictly(of: Started, name: NodeDocumentName) {
+async function readStrictly<Name extends NodeDocumentName>(
+  of: Started,
+  name: Name,
+): Promise<DocumentBody<Name>> {
   const url = `http://${formatAddress(of.apiAddress)}${DOCUMENT_PATHS[name]}`;
   const response = await fetch(url, { headers: { authorization: `Bearer ${of.token}` } });
-  return DOCUMENT_BODIES[name].parse(await response.json());
+  return SCHEMAS[name].parse(await response.json());
 }
 
 function collect<T>(stream: AsyncIterable<T>): T[] {
@@ -129,6 +136,33 @@ describe('two nodes', () => {
       event: 'message',
       data: { data: { topic: 'weather', sender: alice.agentId, verified: true } },
     });
+  });
+
+  it('count the membership frames that they handle, and of whom they are', async () => {
+    await startNode('carol', [formatAddress(alice.udpAddress)]); // of whom alice tells bob
+    await until(
+      'a membership frame',
+      async () => (await readStrictly(bob, 'gossip')).dispatcher.membership.received || undefined,
+      { budgetMs: 10_000, everyMs: 20 },
+    );
+    const { dispatcher, recv_pump } = await readStrictly(bob, 'gossip');
+    expect(dispatcher.membership.completed).toBe(dispatcher.membership.received);
+    expect(recv_pump.membership.dequeued_total).toBe(dispatcher.membership.received);
+    const byPeer = Object.values(recv_pump.per_peer).map((row) => row.membership_produced);
+    expect(byPeer.reduce((sum, frames) => sum + frames, 0)).toBe(dispatcher.membership.received);
+  });
+
+  it('do not call a message delivered that no reader of /events was there to take', async () => {
+    const topic = 'nobody-reads';
+    const lonely = await startNode('lonely', []);
+    const id = await lonely.client.subscribe(topic);
+    const before = (await readStrictly(lonely, 'gossip')).stats;
+    await lonely.client.publish(topic, Buffer.from('unheard'));
+    const { stats } = await readStrictly(lonely, 'gossip');
+    expect(stats.delivered_to_subscriber).toBe(before.delivered_to_subscriber);
+    expect(stats.subscriber_channel_closed).toBe(before.subscriber_channel_closed + 1);
+    expect(stats.decode_to_delivery_drops).toBe(0);
+    await lonely.client.unsubscribe(id);
   });
 
   it('keep a different boot id each, and count up inside it', async () => {

@@ -5,11 +5,14 @@ import { type Clock, realClock } from '../kit/clock.ts';
 import { createSigning } from '../kit/create-signing.ts';
 import { codeOf, FaultError } from '../kit/errors.ts';
 import { Random } from '../kit/random.ts';
+import type { Signing } from '../kit/signing.ts';
 import { ApiServer } from './api/api-server.ts';
 import type { DocumentService, NodeFacts } from './api/services.ts';
 import { VERSION } from './api/version.ts';
 import type { NodeConfig } from './config.ts';
 import { connectivityDocument } from './diagnostics/connectivity.ts';
+import { ControlHandling } from './diagnostics/control-handling.ts';
+import { ownBundleDigest } from './diagnostics/own-bundle.ts';
 import { RuntimeMonitor } from './diagnostics/runtime.ts';
 import { transportDocument } from './diagnostics/transport.ts';
 import { DirectMessages } from './direct/direct-messages.ts';
@@ -17,7 +20,7 @@ import { loadIdentity, type NodeIdentity } from './identity/load-identity.ts';
 import { Membership } from './membership/membership.ts';
 import { PubSub } from './pubsub/pubsub.ts';
 import { QuicTransport } from './transport/quic-transport.ts';
-import type { SocketAddress } from './transport/transport.ts';
+import type { PeerLink, SocketAddress } from './transport/transport.ts';
 
 export interface NodeModules {
   readonly log: Logger;
@@ -36,6 +39,8 @@ export interface RunningNode {
   readonly agentId: string;
   readonly machineId: string;
   readonly bootId: string;
+  /** What signs and verifies: the runtime's own ML-DSA-65, or the portable one where it has none. */
+  readonly signingBackend: Signing['backend'];
 }
 
 /** Puts the rooms of a node together, starts them from the ground up and stops them the other way round. */
@@ -86,7 +91,6 @@ export class MeshNode {
 
     const signing = await createSigning();
     this.#started.push({ name: 'signing', stop: () => signing.close() });
-    log.info({ backend: signing.backend }, 'ML-DSA-65 backend chosen');
     const { machine, agent } = await loadIdentity({ ...this.#config, signing });
 
     const transport = new QuicTransport(
@@ -99,8 +103,11 @@ export class MeshNode {
       {},
       { transport, agentId: agent.id, machineId: machine.id, clock, log },
     );
+    const handling = new ControlHandling(() => clock.nowMs());
+    const forMembership = (link: PeerLink, frame: Uint8Array) =>
+      handling.take(link.peerId, () => membership.handleControlFrame(link, frame));
     transport.onFrame('control', (link, frame) => {
-      if (membership.handleControlFrame(link, frame) || pubsub.handleControlFrame(link, frame)) return;
+      if (forMembership(link, frame) || pubsub.handleControlFrame(link, frame)) return;
       log.debug({ peerId: link.peerId, kind: frame[0] }, 'a control frame of a kind that nobody knows');
     });
 
@@ -108,12 +115,13 @@ export class MeshNode {
     const facts = this.#facts({ machine, agent }, uptimeSecs);
     const runtime = new RuntimeMonitor({
       version: VERSION,
+      bundleSha256: await ownBundleDigest(import.meta.filename),
       signing: () => signing.stats(),
       api: () => api.stats(),
       unhandledErrors: this.#modules.unhandledErrors,
     });
     const documents: DocumentService = {
-      gossip: () => pubsub.diagnostics(),
+      gossip: () => handling.complete(pubsub.diagnostics()),
       ack: () => direct.ackDiagnostics(),
       dm: () => direct.diagnostics(),
       connectivity: () =>
@@ -139,7 +147,14 @@ export class MeshNode {
     await this.#begin('runtime', runtime);
     const apiAddress = await this.#begin('api', api);
     await this.#begin('membership', membership);
-    return { udpAddress, apiAddress, agentId: agent.id, machineId: machine.id, bootId: this.#bootId };
+    return {
+      udpAddress,
+      apiAddress,
+      agentId: agent.id,
+      machineId: machine.id,
+      bootId: this.#bootId,
+      signingBackend: signing.backend,
+    };
   }
 
   /** Starts a room and remembers to stop it, even when it came up only half. */

@@ -142,6 +142,10 @@ const burstDelivery = z.strictObject({
     .nullable()
     .describe('publish call to subscriber event, both on their own wall clocks; null when nothing arrived'),
   missing_seqs: z.array(z.int()).max(32).describe('the first few that never arrived'),
+  note: z
+    .string()
+    .optional()
+    .describe('what the publisher said of publishes that failed; left out when none did'),
 });
 export type BurstDelivery = z.infer<typeof burstDelivery>;
 

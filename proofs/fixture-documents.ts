@@ -171,7 +171,11 @@ function rest(
         },
       };
     case 'runtime':
-      return { rss_bytes: 90_000_000, event_loop_delay_ms: { p50: 1, p99: 4, max: 9 } };
+      return {
+        unhandled_errors_total: 0,
+        rss_bytes: 90_000_000,
+        event_loop_delay_ms: { p50: 1, p99: 4, max: 9 },
+      };
     case 'health':
       return { status: 'healthy', version: '0.1.0', peers: peers.length, uptime_secs: uptimeSecs };
   }

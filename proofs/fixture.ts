@@ -7,15 +7,14 @@ import {
   type StoredDocument,
   type Verdict,
 } from './evidence.ts';
-import { type FixturePlace, fixtureId, healthyDocument } from './fixture-documents.ts';
+import { type FixturePlace, healthyDocument } from './fixture-documents.ts';
+import { FIXTURE_GRID, type FixtureMakers, fixtureRun } from './fixture-run.ts';
 import { encodeLine, genesisOf } from './journal-line.ts';
 import { type Observation, seen } from './observation.ts';
 import { allDirectedPairs, type Plan } from './plan-schema.ts';
 import type { Proof } from './read-proof.ts';
 
 const START_WALL_MS = Date.UTC(2026, 10, 21, 12);
-const INTERVAL_MS = 60_000;
-const MESSAGES = 200;
 
 /** What a test may change of the healthy proof; everything else follows from it. */
 export interface FixtureOverrides {
@@ -23,10 +22,12 @@ export interface FixtureOverrides {
   readonly windows?: number;
   readonly scenarios?: readonly string[];
   readonly gateText?: string;
+  /** Distance of the readings of one node; 1 s by default. */
+  readonly stepMs?: number;
   /** Changes a document as the node answers it. */
   readonly body?: (body: Record<string, unknown>, name: DocumentName, place: FixturePlace) => unknown;
   /** Process lifetimes: gives the epoch of a reading. By default one lifetime for the whole run. */
-  readonly epoch?: (place: { readonly node: string; readonly step: number }) => {
+  readonly epoch?: (place: { readonly node: string; readonly step: number; readonly atMs: number }) => {
     boot_id: string;
     uptime_secs: number;
   };
@@ -91,97 +92,12 @@ function fixturePlan(overrides: FixtureOverrides): Plan {
       options: {},
       destructive: null,
     })),
-    windows: { count: overrides.windows ?? 2, interval_ms: INTERVAL_MS },
-    telemetry: { every_ms: 5_000, deadline_ms: 4_000 },
+    windows: { count: overrides.windows ?? 2, interval_ms: FIXTURE_GRID.intervalMs },
+    telemetry: { every_ms: FIXTURE_GRID.roundMs, deadline_ms: 4_000 },
     gate: { name: 'fixture', sha256: sha256Hex(gateTextOf(overrides)) },
     bundle_sha256: sha256Hex('bundle'),
   };
 }
-
-function* fixtureRun(plan: Plan, planSha256: string, sample: SampleMaker): Generator<EvidenceRecord> {
-  const names = plan.roster.map(({ name }) => name);
-  yield {
-    type: 'run_started',
-    run_id: plan.run_id,
-    version: '0.1.0',
-    command: ['soak', '--local', String(names.length)],
-    environment: { platform: 'linux', cpus: 2 },
-  };
-  yield { type: 'plan_sealed', plan, plan_sha256: planSha256 };
-  for (const node of names) {
-    yield {
-      type: 'node_identified',
-      node,
-      agent_id: fixtureId(`agent-${node}`),
-      machine_id: fixtureId(node),
-      udp_address: '127.0.0.1:40000',
-      boot_id: `boot-${node}`,
-      version: '0.1.0',
-    };
-  }
-  yield { type: 'mesh_ready', after_ms: 812.5, live_links: plan.pairs.length };
-  for (let window = 1; window <= plan.windows.count; window += 1) {
-    yield { type: 'window_started', window, planned_offset_ms: (window - 1) * INTERVAL_MS, late_ms: 0 };
-    for (const { name: scenario, options } of plan.scenarios) {
-      yield { type: 'scenario_started', window, scenario, options };
-      for (const node of names) yield sample(window, scenario, 'pre', node);
-      yield* scenario === 'baseline' ? pairOutcomes(plan, window) : burstDeliveries(plan, window, scenario);
-      for (const node of names) yield sample(window, scenario, 'post', node);
-      yield { type: 'scenario_finished', window, scenario, outcome: 'ran', why: null, took_ms: 2_500 };
-    }
-    yield { type: 'window_finished', window, outcome: 'ran', why: null, took_ms: 5_100 };
-  }
-  yield { type: 'evidence_closed' };
-  yield { type: 'run_finished', exit_code: 0, took_ms: plan.windows.count * INTERVAL_MS };
-}
-
-function* pairOutcomes(plan: Plan, window: number): Generator<EvidenceRecord> {
-  for (const [index, [from, to]] of plan.pairs.entries()) {
-    const payload = sha256Hex(`${window}-${from}-${to}`);
-    yield {
-      type: 'pair_outcome',
-      window,
-      scenario: 'baseline',
-      from,
-      to,
-      request_id: `w${window}-${from}-${to}`,
-      sent: true,
-      accepted: true,
-      acked: true,
-      received: true,
-      duplicates: 0,
-      attempts: 1,
-      path: plan.expect_path,
-      latency_ms: 1.5 + index,
-      payload_sha256: payload,
-      received_sha256: payload,
-      sender_verified: true,
-      failure: null,
-    };
-  }
-}
-
-function* burstDeliveries(plan: Plan, window: number, scenario: string): Generator<EvidenceRecord> {
-  for (const { name } of plan.roster) {
-    yield {
-      type: 'burst_delivery',
-      window,
-      scenario,
-      publisher: plan.anchor,
-      subscriber: name,
-      topic: `meshproof.fanout.w${window}`,
-      planned: MESSAGES,
-      published: MESSAGES,
-      delivered: MESSAGES,
-      duplicates: 0,
-      corrupted: 0,
-      latency_ms: { p50: 1.2, p99: 6.5, max: 9.25 },
-      missing_seqs: [],
-    };
-  }
-}
-
-type SampleMaker = (window: number, scenario: string, phase: 'pre' | 'post', node: string) => EvidenceRecord;
 
 function fixtureRecords(
   plan: Plan,
@@ -191,13 +107,13 @@ function fixtureRecords(
 ): readonly EvidenceRecord[] {
   const names = plan.roster.map(({ name }) => name);
   const steps = new Map<string, number>();
-  const sample: SampleMaker = (window, scenario, phase, node) => {
+  const epochAt = (place: { readonly node: string; readonly step: number; readonly atMs: number }) =>
+    overrides.epoch?.(place) ?? { boot_id: `boot-${place.node}`, uptime_secs: 60 + place.atMs / 1_000 };
+  const sample: FixtureMakers['sample'] = (window, scenario, phase, node) => {
     const step = (steps.get(node) ?? 0) + 1;
     steps.set(node, step);
-    const epoch = overrides.epoch?.({ node, step }) ?? {
-      boot_id: `boot-${node}`,
-      uptime_secs: 60 + 20 * step,
-    };
+    const atMs = (window - 1) * FIXTURE_GRID.intervalMs + step * (overrides.stepMs ?? 1_000);
+    const epoch = epochAt({ node, step, atMs });
     const peers = names.filter((name) => name !== node);
     const place: FixturePlace = {
       node,
@@ -217,7 +133,6 @@ function fixtureRecords(
       documents.set(file, seen(body));
       return [name, seen({ file, sha256: sha256Hex(rawText), bytes: Buffer.byteLength(rawText), epoch })];
     });
-    const atMs = (window - 1) * INTERVAL_MS + step * 1_000;
     return {
       type: 'sample',
       window,
@@ -232,7 +147,20 @@ function fixtureRecords(
       gauges: {},
     };
   };
-  return [...fixtureRun(plan, planSha256, sample)];
+  const round: FixtureMakers['round'] = (atMs, node) => ({
+    type: 'sample',
+    window: null,
+    scenario: null,
+    phase: 'schedule',
+    node,
+    at_wall_ms: START_WALL_MS + atMs,
+    at_mono_ms: atMs,
+    took_ms: 12,
+    epoch: epochAt({ node, step: steps.get(node) ?? 0, atMs }),
+    documents: {},
+    gauges: {},
+  });
+  return [...fixtureRun(plan, planSha256, { sample, round })];
 }
 
 /** A verdict of GO for the proof, with one finding per window, scenario and node, as a judge would give it. */

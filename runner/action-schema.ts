@@ -22,6 +22,7 @@ const discoverDetailsSchema = z.strictObject({
     .describe('attached to the node right now'),
   streams_attached: z.boolean().describe('both of them'),
   node_connects: z.int().min(1).describe('times that this runner attached to its node, the first included'),
+  unhandled_errors_total: z.int().min(0).describe('errors that reached no handler; logged, and survived'),
   uptime_secs: z.number().min(0).describe('of the runner'),
 });
 

@@ -1,6 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../kit/clock.ts';
+import { endBadHttp } from '../kit/end-bad-http.ts';
 import { FaultError, type JsonObject, messageOf } from '../kit/errors.ts';
 import type { CommandDesk } from './command-desk.ts';
 import type { RefusalCode } from './command-envelope.ts';
@@ -11,6 +12,10 @@ import type { ResultStore } from './result-store.ts';
 const WAIT_MAX_MS = 30_000;
 const WAITERS_MAX = 16;
 const CONNECTIONS_MAX = 128;
+// A request that stands half open holds one of those connections.
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const TIMEOUT_CHECK_MS = 1_000;
 const STATUS_OF: Partial<Record<RefusalCode, number>> = {
   ENVELOPE_MALFORMED: 400,
   COMMAND_MALFORMED: 400,
@@ -48,12 +53,28 @@ export class ControlEndpoint {
   readonly #modules: EndpointModules;
   readonly #app: FastifyInstance;
   readonly #stopping = new AbortController();
+  readonly #counts = {
+    unauthorized_total: 0,
+    rejected_total: 0,
+    malformed_http_total: 0,
+    timed_out_total: 0,
+  };
   #waiters = 0;
 
   constructor(options: { readonly token: string; readonly bootId: string }, modules: EndpointModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#app = fastify({ bodyLimit: ENVELOPE_MAX_BYTES, forceCloseConnections: true });
+    this.#app = fastify({
+      bodyLimit: ENVELOPE_MAX_BYTES,
+      forceCloseConnections: true,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+      clientErrorHandler: (error, socket) => {
+        const what = endBadHttp(error, socket, { ok: false, code: 'NOT_HTTP', error: messageOf(error) });
+        if (what === 'timed_out') this.#counts.timed_out_total += 1;
+        else if (what === 'malformed') this.#counts.malformed_http_total += 1;
+      },
+    });
     this.#app.server.maxConnections = CONNECTIONS_MAX;
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -61,9 +82,15 @@ export class ControlEndpoint {
       if (carriesToken(request.headers.authorization, options.token)) return;
       await refuse(reply, 401, 'UNAUTHORIZED', 'missing or invalid Authorization: Bearer token');
     });
+    this.#app.addHook('onResponse', async (_request, { statusCode }) => {
+      if (statusCode === 401) this.#counts.unauthorized_total += 1;
+      else if (statusCode >= 400 && statusCode < 500) this.#counts.rejected_total += 1;
+    });
     this.#app.post('/command', (request, reply) => this.#command(request, reply));
     this.#app.get('/results', (request, reply) => this.#results(request, reply));
-    this.#app.get('/health', (_request, reply) => reply.send({ ok: true, ...modules.health() }));
+    this.#app.get('/health', (_request, reply) =>
+      reply.send({ ok: true, ...modules.health(), control: { ...this.#counts } }),
+    );
     this.#app.setNotFoundHandler((request, reply) =>
       refuse(reply, 404, 'NOT_FOUND', `no ${request.method} ${request.url}`),
     );

@@ -39,15 +39,28 @@ function exitCodeOf(error: unknown): number {
 async function run(configFile: string): Promise<void> {
   const config = loadConfig(configFile);
   const base = { role: 'runner', node: config.node_name };
-  const log = pino({ level: config.log_level, base }, pino.destination(2));
+  // Synchronous: the other kind tries a broken pipe again for ever when the process ends with a line under way.
+  const stderr = pino.destination({ dest: 2, sync: true });
+  stderr.on('error', () => {}); // whoever read the log is gone; that must not end the runner
+  const log = pino({ level: config.log_level, base }, stderr);
+  let unhandledErrors = 0;
   for (const event of ['uncaughtException', 'unhandledRejection']) {
-    process.on(event, (error: unknown) => log.error({ code: codeOf(error), why: messageOf(error) }, event));
+    process.on(event, (error: unknown) => {
+      unhandledErrors += 1;
+      log.error({ code: codeOf(error), why: messageOf(error) }, event);
+    });
   }
   process.stdout.on('error', () => {}); // nobody reads the announcement; not a reason to end
 
   const signing = await createSigning();
   const open = nodeOpener(config.api_base, config.api_token_path);
-  const runner = new Runner(config, { open, signing, clock: realClock, log });
+  const runner = new Runner(config, {
+    open,
+    signing,
+    clock: realClock,
+    log,
+    unhandledErrors: () => unhandledErrors,
+  });
   const starting = new AbortController();
   let stopping = false;
   const stop = async (why: string): Promise<void> => {

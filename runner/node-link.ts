@@ -142,8 +142,18 @@ export class NodeLink {
     const signal = AbortSignal.any([this.#stopping.signal, broken.signal]);
     const stream = await api.events({ signal, timeoutMs: CALL_BUDGET_MS });
     // Only once the stream stands is it certain that no message falls between it and a subscription.
-    this.#modules.onEventsAttached(api).then(attached, (error: unknown) => broken.abort(error));
-    for await (const event of stream) if (event.event === 'message') this.#modules.onTopic(event.data.data);
+    let ended = false;
+    this.#modules.onEventsAttached(api).then(
+      () => {
+        if (!ended) attached(); // a stream that ended meanwhile is not attached any more
+      },
+      (error: unknown) => broken.abort(error),
+    );
+    try {
+      for await (const event of stream) if (event.event === 'message') this.#modules.onTopic(event.data.data);
+    } finally {
+      ended = true;
+    }
     broken.signal.throwIfAborted();
   }
 }

@@ -14,6 +14,8 @@ export interface RiggedRunner {
   readonly node: FakeNode;
   baseUrl: string;
   token: string;
+  /** What the runner takes for its count of errors that reached no handler. */
+  unhandledErrors: number;
   /** Ends this runner and starts another on the same data directory and, if it can, the same port. */
   restart(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export class RunnerRig {
         node,
         baseUrl: '',
         token: '',
+        unhandledErrors: 0,
         restart: async () => {
           await rig.#running.get(name)?.stop();
           await rig.#run(rigged);
@@ -87,6 +90,7 @@ export class RunnerRig {
         signing: this.#signing,
         clock: realClock,
         log: pino({ level: 'silent' }),
+        unhandledErrors: () => rigged.unhandledErrors,
       },
     );
     this.#running.set(rigged.name, runner);

@@ -40,6 +40,13 @@ describe('a runner', () => {
     });
   });
 
+  it('tells how many errors reached no handler, in its health and when it is discovered', async () => {
+    nyc.unhandledErrors = 3;
+    expect(await health(nyc)).toMatchObject({ unhandled_errors_total: 3 });
+    const { details } = await operator.execute(nyc, 'discover');
+    expect(details).toMatchObject({ unhandled_errors_total: 3 });
+  });
+
   it('asks for its token', async () => {
     expect(await post(nyc, await operator.envelope('noop_ack'), 'x'.repeat(64))).toMatchObject({
       status: 401,

@@ -31,6 +31,8 @@ interface RunnerModules {
   readonly signing: Pick<Signing, 'verify'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Errors that reached no handler so far. */
+  readonly unhandledErrors: () => number;
 }
 
 /** The hands on one host: the composition of everything in this folder. */
@@ -51,7 +53,7 @@ export class Runner {
    */
   async start(signal: AbortSignal): Promise<{ readonly host: string; readonly port: number }> {
     const { node_name: nodeName, data_dir: dataDir, operators } = this.#config;
-    const { open, signing, clock, log } = this.#modules;
+    const { open, signing, clock, log, unhandledErrors } = this.#modules;
     const startedMs = clock.nowMs();
     prepareDataDir(dataDir);
     const commands = CommandLog.open(join(dataDir, 'commands.log'), clock.wallMs());
@@ -74,7 +76,7 @@ export class Runner {
       { store, clock, identity: () => link.identity, post: (anchor, result) => courier.post(anchor, result) },
     );
     const actions = new Map<string, Action>([
-      ['discover', discover({ link, clock, startedMs, version: manifest.version })],
+      ['discover', discover({ link, clock, startedMs, version: manifest.version, unhandledErrors })],
       ['noop_ack', noopAck],
       ['send_dm', sendDm({ api, clock })],
       ['publish', publish({ api, clock })],
@@ -94,6 +96,7 @@ export class Runner {
           version: manifest.version,
           uptime_secs: (clock.nowMs() - startedMs) / 1_000,
           ...link.identity,
+          unhandled_errors_total: unhandledErrors(),
           streams: link.streams,
           commands: desk.stats(),
           direct: dms.stats(),

@@ -1,17 +1,29 @@
 import { z } from 'zod';
-import { scenario } from './scenario.ts';
+import { BURST_MAX_MS, BURST_PUBLISH_SLACK_MS, scenario } from './scenario.ts';
+
+/** Every message says whose it is, which one, and whether it is whole: 56 bytes and the name of the burst. */
+const PAYLOAD_MIN_BYTES = 128;
 
 /** The anchor publishes a burst on a fresh topic while every node subscribes: delivery is measured per node. */
 export const fanoutBurst = scenario({
   name: 'fanout_burst',
   summary: 'a publish burst from the anchor, delivery and latency measured on every node',
   destructive: null,
-  options: z.strictObject({
-    messages: z.int().min(1).max(100_000).default(200),
-    payload_bytes: z.int().min(64).max(1_048_576).default(4_096),
-    delay_ms: z.number().min(0).max(60_000).default(10),
-    settle_secs: z.number().positive().default(30),
-  }),
+  options: z
+    .strictObject({
+      messages: z.int().min(1).max(100_000).default(200),
+      payload_bytes: z.int().min(PAYLOAD_MIN_BYTES).max(1_048_576).default(4_096),
+      delay_ms: z.number().min(0).max(60_000).default(10),
+      settle_secs: z.number().positive().default(30),
+    })
+    .refine(
+      ({ messages, delay_ms, settle_secs }) =>
+        messages * delay_ms + BURST_PUBLISH_SLACK_MS + settle_secs * 1_000 <= BURST_MAX_MS,
+      {
+        path: ['messages'],
+        message: `expected a burst of at most ${BURST_MAX_MS / 1_000} s: messages × delay_ms, settle_secs and ${BURST_PUBLISH_SLACK_MS / 1_000} s of slack`,
+      },
+    ),
   async run({ fleet, matrix, random, window }, { messages, payload_bytes, delay_ms, settle_secs }) {
     await matrix.burst({
       publisher: fleet.anchor,

@@ -3,6 +3,11 @@ import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
 import type { EvidenceRecord } from '../proofs/evidence.ts';
 
+/** The longest that a runner collects a burst, in ms: publishing with its slack, and settling. */
+export const BURST_MAX_MS = 3_600_000;
+/** Room for publishing beyond its pace: a busy node answers each publish later than `delayMs`. */
+export const BURST_PUBLISH_SLACK_MS = 60_000;
+
 /** A publisher's burst of messages, each subscriber's delivery being measured. */
 export interface BurstPlan {
   readonly publisher: string;

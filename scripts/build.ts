@@ -2,8 +2,8 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { bundleDigest } from '../harness/deploy/bundle-digest.ts';
 import { BUNDLE_BANNER, buildBundleFiles } from '../harness/deploy/bundle-files.ts';
+import { bundleDigest } from '../kit/bundle-digest.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');

@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { renderTerminal } from '../../proofs/reports/terminal.ts';
+import { checkGateKnown } from '../run/check-gate-fits.ts';
 import { exitCodeOfVerdict } from '../run/exit-code.ts';
 import { judgeProof } from '../run/judge-proof.ts';
 import { loadGate, shippedGates } from '../run/load-gate.ts';
@@ -39,6 +40,7 @@ export function gateCommand(exit: Exit): CommandModule {
               ),
           handler: async ({ dir, gate, json }) => {
             const by = gate === undefined ? undefined : await loadGate(gate);
+            if (by !== undefined) checkGateKnown(by);
             const { proof, verdict } = await judgeProof(dir, by);
             await print(
               json

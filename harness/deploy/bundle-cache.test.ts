@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BUNDLE_FILES } from '../../kit/bundle-digest.ts';
 import { until } from '../../kit/deadline.ts';
 import { ensureBundle } from './bundle.ts';
 import { cachedBundle } from './bundle-cache.ts';
-import { BUNDLE_FILES } from './bundle-digest.ts';
 import type { BuiltBundle } from './bundle-files.ts';
 
 const SOURCE = 'source.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type BundleFile, bundleDigest, digestOfStored } from '../../kit/bundle-digest.ts';
 import { codeOf } from '../../kit/errors.ts';
-import { BUNDLE_FILES, type BundleFile, bundleDigest } from './bundle-digest.ts';
 import type { BuiltBundle } from './bundle-files.ts';
 import { type BundleInputs, bundleInputsSchema, fingerprintInputs, InputCheck } from './bundle-inputs.ts';
 import { bundlesByUse, markInUse, pruneBundles } from './bundle-prune.ts';
@@ -20,19 +20,6 @@ interface BundleCacheModules {
 export interface StoredBundle {
   readonly home: string;
   readonly sha256: string;
-}
-
-/** The digest of the programs that lie in `home`; `undefined` when one of them is not there. */
-export async function digestOfStored(home: string): Promise<string | undefined> {
-  try {
-    const files: BundleFile[] = await Promise.all(
-      BUNDLE_FILES.map(async (name) => ({ name, contents: await readFile(join(home, name)) })),
-    );
-    return bundleDigest(files);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /**

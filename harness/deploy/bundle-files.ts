@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BUNDLE_FILES, type BundleFile } from './bundle-digest.ts';
+import { BUNDLE_FILES, type BundleFile } from '../../kit/bundle-digest.ts';
 
 /** Lets CommonJS dependencies inside an ES module bundle find Node's built-in modules. */
 export const BUNDLE_BANNER =

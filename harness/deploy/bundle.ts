@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestOfStored } from '../../kit/bundle-digest.ts';
 import { realClock } from '../../kit/clock.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
-import { cachedBundle, digestOfStored, type StoredBundle } from './bundle-cache.ts';
+import { cachedBundle, type StoredBundle } from './bundle-cache.ts';
 
 /** The programs that run on every host, content-addressed. */
 export interface NodeBundle {

@@ -34,7 +34,10 @@ export interface ProcessEnd {
 export interface Fleet {
   readonly hosts: readonly MeshHost[];
   readonly anchor: MeshHost;
-  /** Calls back for each process that ends, told apart by whether `stop` had been called. */
+  /**
+   * Calls back for each process that ends, those that ended before included. Expected is only what `stop` asked for:
+   * an orderly end, or being killed after its grace. A crash while stopping is unexpected.
+   */
   onProcessEnd(listener: (end: ProcessEnd, expected: 'expected' | 'unexpected') => void): void;
   stop(): Promise<void>;
 }

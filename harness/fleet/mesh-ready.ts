@@ -3,7 +3,7 @@ import { Deadline } from '../../kit/deadline.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
 import type { AgentBody, HealthBody, PeersBody } from '../../node/api/schema/status.ts';
 import type { CallOptions } from '../../node/client.ts';
-import { isSeen } from '../../proofs/observation.ts';
+import { isSeen, type Observation } from '../../proofs/observation.ts';
 import type { MeshHost } from './mesh-host.ts';
 
 const POLL_MS = 100;
@@ -32,8 +32,8 @@ export interface ReadyMesh {
 }
 
 /**
- * Waits for the real mesh: every node healthy, its UDP port bound by its own process, and a live connection to each
- * of the others.
+ * Waits for the real mesh: every node healthy, its UDP port bound by its own process (where the platform can tell),
+ * and a live connection to each of the others.
  * @throws FaultError `MESH_NOT_READY`, naming who lacks whom
  */
 export async function waitForMesh(
@@ -43,14 +43,14 @@ export async function waitForMesh(
   const startedMs = clock.nowMs();
   const deadline = Deadline.in(budgetMs, clock);
   for (;;) {
-    const states = await Promise.all(hosts.map((host) => look(host, signal)));
+    const states = await Promise.all(hosts.map((host) => look(host, deadline.remainingMs(), signal)));
     const lacks = states.map((state) => ({ node: state.host.name, why: lackOf(state, states) }));
     const open = lacks.filter(({ why }) => why !== null);
     if (open.length === 0) {
       const liveLinks = states.reduce((links, { peers }) => links + peers.size, 0);
       return { afterMs: clock.nowMs() - startedMs, liveLinks };
     }
-    if (deadline.hasPassed()) {
+    if (deadline.remainingMs() <= POLL_MS) {
       const text = open.map(({ node, why }) => `${node} ${why}`).join('; ');
       throw new FaultError('MESH_NOT_READY', `no full mesh within ${budgetMs} ms: ${text}`, {
         details: { budget_ms: budgetMs, lacks: Object.fromEntries(open.map(({ node, why }) => [node, why])) },
@@ -60,25 +60,29 @@ export async function waitForMesh(
   }
 }
 
-async function look(host: ReadyHost, signal: AbortSignal): Promise<HostState> {
+async function look(host: ReadyHost, timeoutMs: number, signal: AbortSignal): Promise<HostState> {
   try {
     const [health, agent, peers, bound] = await Promise.all([
-      host.node.health({ signal }),
-      host.node.agent({ signal }),
-      host.node.peers({ signal }),
+      host.node.health({ signal, timeoutMs }),
+      host.node.agent({ signal, timeoutMs }),
+      host.node.peers({ signal, timeoutMs }),
       host.udpPortBound(),
     ]);
     const problem =
       health.status !== 'healthy'
         ? `is ${health.status}: ${health.degraded_reason ?? 'no reason given'}`
-        : isSeen(bound) && !bound.seen
-          ? `has not bound UDP ${host.udpAddress}`
-          : null;
+        : unboundBecause(bound, host.udpAddress);
     return { host, machineId: agent.machine_id, peers: new Set(peers.peers.map(({ id }) => id)), problem };
   } catch (error) {
     signal.throwIfAborted();
     return { host, machineId: null, peers: new Set(), problem: `does not answer: ${messageOf(error)}` };
   }
+}
+
+/** Only a platform that cannot tell at all (absent) is no objection; what could not be read might be unbound. */
+function unboundBecause(bound: Observation<boolean>, address: string): string | null {
+  if (isSeen(bound)) return bound.seen ? null : `has not bound UDP ${address}`;
+  return bound.missing === 'absent' ? null : `cannot be seen to hold UDP ${address}: ${bound.why}`;
 }
 
 function lackOf(state: HostState, all: readonly HostState[]): string | null {

@@ -12,6 +12,8 @@ const FIRST_LINE_MAX_CHARS = 4_096;
 export interface ChildExit {
   readonly code: number | null;
   readonly signal: string | null;
+  /** It stopped in order when asked to, was killed since it did not, or ended in a way that nobody asked for. */
+  readonly manner: 'stopped' | 'killed' | 'unasked';
   /** The last lines it wrote to stderr. */
   readonly lastWords: readonly string[];
 }
@@ -28,6 +30,7 @@ export class MeshChild {
   readonly #lastWords = new LastWords();
   readonly #firstLine: Promise<string>;
   #exit: ChildExit | undefined;
+  #told: 'nothing' | 'to stop' | 'killed' = 'nothing';
 
   constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>>) {
     this.name = name;
@@ -94,7 +97,11 @@ export class MeshChild {
     const { nodeChildProcess } = this.#child;
     nodeChildProcess.kill('SIGCONT'); // a paused process could not hear the next signal
     nodeChildProcess.kill('SIGTERM');
-    const timer = setTimeout(() => nodeChildProcess.kill('SIGKILL'), graceMs);
+    if (this.#told === 'nothing') this.#told = 'to stop';
+    const timer = setTimeout(() => {
+      nodeChildProcess.kill('SIGKILL');
+      this.#told = 'killed';
+    }, graceMs);
     const budgetMs = graceMs + KILL_BUDGET_MS;
     try {
       return await withinBudget(`${this.name} to stop`, budgetMs, () => this.exited);
@@ -113,7 +120,12 @@ export class MeshChild {
     const { nodeChildProcess } = this.#child;
     return new Promise((resolve) => {
       const settle = (code: number | null, signal: string | null) => {
-        this.#exit ??= { code, signal, lastWords: this.#lastWords.take() };
+        this.#exit ??= {
+          code,
+          signal,
+          manner: this.#manner(code, signal),
+          lastWords: this.#lastWords.take(),
+        };
         resolve(this.#exit);
       };
       nodeChildProcess.once('close', settle);
@@ -129,7 +141,13 @@ export class MeshChild {
     });
   }
 
-  #notListening(how: string, { code, signal, lastWords }: ChildExit): FaultError {
+  /** A crash stays one although it happens while stopping. */
+  #manner(code: number | null, signal: string | null): ChildExit['manner'] {
+    if (this.#told === 'killed' && signal === 'SIGKILL') return 'killed';
+    return this.#told !== 'nothing' && code === 0 ? 'stopped' : 'unasked';
+  }
+
+  #notListening(how: string, { code, signal, lastWords }: Omit<ChildExit, 'manner'>): FaultError {
     return new FaultError('CHILD_NOT_LISTENING', `${this.name} ${how}`, {
       details: { name: this.name, code, signal, last_words: lastWords },
     });

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
 import { withinBudget } from '../../kit/deadline.ts';
+import { FaultError } from '../../kit/errors.ts';
 import { NodeClient } from '../../node/client.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
@@ -63,7 +64,9 @@ export class LocalMesh implements Fleet {
       await mesh.#start(signal);
       return mesh;
     } catch (error) {
-      await mesh.stop();
+      await mesh.stop().catch((stopError: unknown) => {
+        throw new SuppressedError(stopError, error);
+      });
       throw error;
     }
   }
@@ -79,6 +82,7 @@ export class LocalMesh implements Fleet {
     for (const end of this.#ends) listener(...end);
   }
 
+  /** @throws FaultError `CHILD_NOT_STOPPED`; `CHILD_KILLED` when a process had to be killed, since it did not stop */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -169,14 +173,12 @@ export class LocalMesh implements Fleet {
 
   async #spawn(member: Member, role: Role, args: readonly string[], signal: AbortSignal): Promise<string> {
     signal.throwIfAborted();
-    const child = new MeshChild(`${role} of ${member.name}`, args, {
-      MESHPROOF_BUNDLE_SHA256: this.#options.bundle.sha256,
-    });
+    const child = new MeshChild(`${role} of ${member.name}`, args, {});
     member.children.push({ role, child });
     if (child.pid !== undefined) this.#options.onProcessStart?.(member.name, role, child.pid);
-    void child.exited.then(({ code, signal: endedBy, lastWords }) => {
+    void child.exited.then(({ code, signal: endedBy, manner, lastWords }) => {
       const end: ProcessEnd = { node: member.name, role, code, signal: endedBy, lastWords };
-      const expected = this.#stopping ? 'expected' : 'unexpected';
+      const expected = manner === 'unasked' ? 'unexpected' : 'expected';
       this.#ends.push([end, expected]);
       for (const tell of this.#listeners) tell(end, expected);
     });
@@ -204,9 +206,21 @@ export class LocalMesh implements Fleet {
       const runners = stopAll('runner');
       await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
       await Promise.all([runners, stopAll('node')]);
+      const killed = children.filter(({ child }) => child.exit?.manner === 'killed');
+      if (killed.length > 0) throw killedError(killed.map(({ child }) => child.name));
     } finally {
       await Promise.all(this.hosts.map((host) => host.node.close()));
       if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true, maxRetries: 3 });
     }
   }
+}
+
+function killedError(names: readonly string[]): FaultError {
+  return new FaultError(
+    'CHILD_KILLED',
+    `did not stop when asked to and had to be killed: ${names.join(', ')}`,
+    {
+      details: { names },
+    },
+  );
 }

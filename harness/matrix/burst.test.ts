@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import type { publishDetailsSchema } from '../../runner/action-schema.ts';
 import type { BurstPlan } from '../../scenarios/scenario.ts';
 import { runBurst } from './burst.ts';
 import type { ControlChannel, RunnerResult } from './control-channel.ts';
@@ -54,7 +56,9 @@ function collected(delivered: number) {
   };
 }
 
-const PUBLISHED = {
+type Publisher = z.infer<typeof publishDetailsSchema>;
+
+const PUBLISHED: Publisher = {
   burst_id: 't',
   planned: 3,
   accepted: 3,
@@ -69,7 +73,7 @@ const PUBLISHED = {
 /** Runners as a channel would show them; a partial subscriber answers only once it is told to stop. */
 function channelOf(
   subscribers: Readonly<Record<string, Subscriber>>,
-  publisher: 'works' | 'fails' = 'works',
+  publisher: Publisher | 'fails' = PUBLISHED,
 ) {
   const stopped = new Map(Object.keys(subscribers).map((node) => [node, Promise.withResolvers<void>()]));
   const stops: string[] = [];
@@ -84,7 +88,7 @@ function channelOf(
     async call(node, action, _params, { onProgress }) {
       if (action === 'publish') {
         if (publisher === 'fails') throw new ControlError('RESULT_TIMEOUT', node, 'no result');
-        return resultOf(node, 'publish_result', PUBLISHED);
+        return resultOf(node, 'publish_result', publisher);
       }
       const kind = subscribers[node];
       if (kind === 'refuses') throw new ControlError('COMMAND_DISPATCH_FAILED', node, 'connection refused');
@@ -97,7 +101,7 @@ function channelOf(
   return { channel, stops };
 }
 
-function run(subscribers: Readonly<Record<string, Subscriber>>, publisher?: 'works' | 'fails') {
+function run(subscribers: Readonly<Record<string, Subscriber>>, publisher?: Publisher | 'fails') {
   const { channel, stops } = channelOf(subscribers, publisher);
   const nodes = Object.keys(subscribers);
   const records = runBurst({ nodes, channel, delivered: () => {} }, PLAN, AT, new AbortController().signal);
@@ -117,6 +121,23 @@ describe('a burst', () => {
     const { records, stops } = run({ a: 'whole', b: 'partial' });
     expect((await records)[1]).toMatchObject({ subscriber: 'b', delivered: 2, missing_seqs: [2] });
     expect(stops).toContain('b');
+  });
+
+  it('says why messages were never published, and nothing of that when all were', async () => {
+    const failed = {
+      ...PUBLISHED,
+      accepted: 1,
+      failed: 2,
+      failures: { X: 2 },
+      first_error: 'X: no',
+      late_ms_max: 7.2,
+    };
+    const harmed = await run({ a: 'whole' }, failed).records;
+    expect(harmed[0]).toMatchObject({
+      published: 1,
+      note: '2 of 3 publishes failed, the first with: X: no; calls at most 7 ms behind the pace',
+    });
+    expect((await run({ a: 'whole' }).records)[0]).not.toHaveProperty('note');
   });
 
   it.for([

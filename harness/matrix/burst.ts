@@ -4,17 +4,15 @@ import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import {
   collectDetailsSchema,
+  type PublishDetails,
   type PublishParams,
   publishDetailsSchema,
   type SubscribeCollectParams,
 } from '../../runner/action-schema.ts';
-import type { BurstPlan } from '../../scenarios/scenario.ts';
+import { BURST_PUBLISH_SLACK_MS, type BurstPlan } from '../../scenarios/scenario.ts';
 import type { ControlChannel, RunnerResult } from './control-channel.ts';
 
 const DISPATCH_BUDGET_MS = 15_000;
-/** Room for publishing beyond its pace: a busy node answers each publish later than `delayMs`. */
-const PUBLISH_SLACK_MS = 60_000;
-
 /** From being told to stop until a subscriber's result is here. */
 const STOP_BUDGET_MS = 5_000;
 /** For every subscriber to be ready before the first message; who is not is given up. */
@@ -39,7 +37,7 @@ export async function runBurst(
   const over = new AbortController();
   const signal = AbortSignal.any([outer, over.signal]);
   const burstId = plan.topic;
-  const publishMs = plan.messages * plan.delayMs + PUBLISH_SLACK_MS;
+  const publishMs = plan.messages * plan.delayMs + BURST_PUBLISH_SLACK_MS;
   const totalMs = publishMs + plan.settleMs;
   const lastCallMs = plan.settleMs + STOP_BUDGET_MS;
   const collections = nodes.map((node) => collect(node));
@@ -62,7 +60,7 @@ export async function runBurst(
       seed: at.seed,
     } satisfies PublishParams;
     const result = await channel.call(plan.publisher, 'publish', request, { budgetMs: publishMs, signal });
-    const published = detailsOf(result, publishDetailsSchema).accepted;
+    const published = detailsOf(result, publishDetailsSchema);
     giveUp = setTimeout(stop, plan.settleMs);
     return await Promise.all(nodes.map((node, index) => deliveryOf(node, index, published)));
   } catch (error) {
@@ -73,7 +71,7 @@ export async function runBurst(
     over.abort(); // ends the waits for those that were given up
   }
 
-  async function deliveryOf(node: string, index: number, published: number): Promise<EvidenceRecord> {
+  async function deliveryOf(node: string, index: number, published: PublishDetails): Promise<EvidenceRecord> {
     const place = { window: at.window, scenario: at.scenario };
     try {
       if (ready[index]?.status === 'rejected') throw ready[index].reason;
@@ -94,12 +92,13 @@ export async function runBurst(
         subscriber: node,
         topic: plan.topic,
         planned: plan.messages,
-        published,
+        published: published.accepted,
         delivered: details.delivered,
         duplicates: details.duplicates,
         corrupted: details.corrupted,
         latency_ms: details.latency_ms,
         missing_seqs: details.missing_seqs,
+        ...noteOf(published),
       };
     } catch (error) {
       outer.throwIfAborted();
@@ -121,7 +120,7 @@ export async function runBurst(
       topic: plan.topic,
       burst_id: burstId,
       expected: plan.messages,
-      max_ms: totalMs,
+      max_ms: Math.ceil(totalMs),
     } satisfies SubscribeCollectParams;
     const started = Promise.withResolvers<void>();
     const done = channel.call(node, 'subscribe_collect', params, {
@@ -134,6 +133,15 @@ export async function runBurst(
     done.then(() => started.resolve(), started.reject);
     return { ready: started.promise, done };
   }
+}
+
+/** Why messages were never published; otherwise the burst would only look smaller. */
+function noteOf({ failed, planned, first_error, late_ms_max }: PublishDetails): { readonly note?: string } {
+  if (failed === 0) return {};
+  const late = `calls at most ${Math.round(late_ms_max)} ms behind the pace`;
+  return {
+    note: `${failed} of ${planned} publishes failed, the first with: ${first_error ?? 'no reason'}; ${late}`,
+  };
 }
 
 /** @throws FaultError `RUNNER_ACTION_FAILED` when the runner reports a failure, or details that cannot be read */

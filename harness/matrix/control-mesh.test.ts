@@ -138,6 +138,32 @@ describe('the mesh control channel', () => {
     });
   });
 
+  it('ends an attempt to open at once when the run is broken off, and outlives that once it stands', async () => {
+    const breakOff = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const silent = {
+      directSend: anchor.directSend.bind(anchor),
+      directEvents: ({ signal }: { readonly signal?: AbortSignal } = {}) => {
+        asked.resolve();
+        return new Promise<never>((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+        });
+      },
+    };
+    const targets = [{ node: 'nyc', agentId: anchor.agentId, machineId: anchor.machineId }];
+    const modules = { anchorAid: anchor.agentId, anchorNode: 'nyc', operator };
+    const options = { budgetMs: 60_000, signal: breakOff.signal };
+    const opened = await openMeshControl(targets, { ...modules, anchor }, options);
+    const opening = openMeshControl(targets, { ...modules, anchor: silent }, options);
+    const reason = new Error('Ctrl-C');
+    opening.catch(() => {});
+    await asked.promise;
+    breakOff.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+    expect(await opened.call('nyc', 'noop_ack', {}, BUDGET)).toMatchObject({ kind: 'ack' });
+    await opened.close();
+  });
+
   it("attaches again when the anchor's stream ends", async () => {
     anchor.breakStreams();
     await until(

@@ -90,7 +90,7 @@ class MeshCarrier implements ControlCarrier {
     let backOffMs: number = BACK_OFF_MS.first;
     for (;;) {
       try {
-        const stream = await this.#attach(deadline.remainingMs());
+        const stream = await this.#attach(deadline.remainingMs(), signal);
         this.#reader = this.#readResults(stream);
         return;
       } catch (cause) {
@@ -143,8 +143,18 @@ class MeshCarrier implements ControlCarrier {
     await this.#reader;
   }
 
-  #attach(timeoutMs: number) {
-    return this.#anchor.directEvents({ signal: this.#closing.signal, timeoutMs });
+  /** `signal` ends only the attempt: once the stream stands, it lives until the channel is closed. */
+  async #attach(timeoutMs: number, signal?: AbortSignal) {
+    signal?.throwIfAborted();
+    const broken = new AbortController();
+    const onAbort = () => broken.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const either = AbortSignal.any([this.#closing.signal, broken.signal]);
+      return await this.#anchor.directEvents({ signal: either, timeoutMs });
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
   }
 
   async #readResults(first: Awaited<ReturnType<AnchorApi['directEvents']>>): Promise<void> {

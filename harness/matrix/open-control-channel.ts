@@ -15,6 +15,7 @@ export async function openControlChannel(
     readonly identities: ReadonlyMap<string, Identity>;
     readonly operator: OperatorKey;
   },
+  signal: AbortSignal,
 ): Promise<ControlChannel> {
   const { fleet, identities, operator } = modules;
   const targets = fleet.hosts.map(({ name, runner }) => ({ ...runner, ...targetOf(name, identities) }));
@@ -23,7 +24,7 @@ export async function openControlChannel(
   return await openMeshControl(
     targets,
     { anchor: fleet.anchor.node, anchorAid: anchor.agentId, anchorNode: anchor.node, operator },
-    { budgetMs: ATTACH_BUDGET_MS },
+    { budgetMs: ATTACH_BUDGET_MS, signal },
   );
 }
 

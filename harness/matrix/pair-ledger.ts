@@ -3,6 +3,8 @@ import type { PlannedPair } from '../../proofs/plan-schema.ts';
 
 /** How long a pair whose send failed may still be heard of at its destination: a lost receipt is not a lost message. */
 const LATE_RECEIPT_GRACE_MS = 2_000;
+/** A reply as late as this may come from a copy of the message, the first one being still on its way. */
+const LATE_REPLY_MS = 1_000;
 
 /** What the source runner said of its send. */
 export interface SendReport {
@@ -36,8 +38,6 @@ interface Entry {
 export class PairLedger {
   readonly #expectPath: string;
   readonly #byRequest = new Map<string, Entry>();
-  /** Results that belong to no row: of an earlier window, or forged. */
-  ignored = 0;
 
   constructor(expectPath: string) {
     this.#expectPath = expectPath;
@@ -71,10 +71,7 @@ export class PairLedger {
   /** The report counts only when it comes from the pair's own source. */
   sendReported(requestId: string, node: string, report: SendReport, nowMs: number): void {
     const entry = this.#byRequest.get(requestId);
-    if (!entry || entry.pair[0] !== node || entry.send !== null) {
-      this.ignored += 1;
-      return;
-    }
+    if (!entry || entry.pair[0] !== node || entry.send !== null) return;
     entry.dispatched = true;
     entry.send = report;
     if (report.error !== null) entry.failedAtMs = nowMs;
@@ -83,11 +80,7 @@ export class PairLedger {
   /** The receipt counts only when it comes from the pair's own destination. */
   receiptReported(requestId: string, node: string, receipt: ReceiptReport): void {
     const entry = this.#byRequest.get(requestId);
-    if (!entry || entry.pair[1] !== node) {
-      this.ignored += 1;
-      return;
-    }
-    entry.receipts.push(receipt);
+    if (entry?.pair[1] === node) entry.receipts.push(receipt);
   }
 
   /** The planned source of a request, for checking who its receipt says it is from. */
@@ -101,6 +94,15 @@ export class PairLedger {
       (entry) =>
         (entry.send !== null && entry.receipts.length > 0) ||
         (entry.failedAtMs !== null && nowMs - entry.failedAtMs >= LATE_RECEIPT_GRACE_MS),
+    );
+  }
+
+  /** Whether a message was tried more than once, failed, or was answered late: a second arrival may be under way. */
+  mayBeDoubled(): boolean {
+    return [...this.#byRequest.values()].some(
+      ({ send }) =>
+        send !== null &&
+        (send.error !== null || (send.attempts ?? 0) > 1 || (send.latencyMs ?? 0) >= LATE_REPLY_MS),
     );
   }
 

@@ -17,6 +17,8 @@ const DISPATCH_BUDGET_MS = 15_000;
 const RUNNER_BUDGET_MS = 12_000;
 const ACK_BUDGET_MS = 8_000;
 const POLL_MS = 10;
+/** Listening on for second arrivals; longer where a message was tried again or answered late. */
+const LINGER_MS = { clean: 100, doubtful: 500 } as const;
 
 /** Who each node is, as identified before the first packet. */
 export interface Identity {
@@ -28,12 +30,14 @@ export interface PhaseAModules {
   readonly plan: Pick<Plan, 'pairs' | 'expect_path' | 'anchor'>;
   readonly identities: ReadonlyMap<string, Identity>;
   readonly channel: ControlChannel;
-  readonly delivered: (pairs: readonly PlannedPair[]) => void;
+  /** Told after each result; the list is made only when asked for. */
+  readonly delivered: (pairs: () => readonly PlannedPair[]) => void;
 }
 
 /**
  * Phase A: one acknowledged direct message over every directed pair of the plan, all at once within a limit. Ends as
- * soon as both ends of every pair have reported, or `settleMs` after the last command. Every planned pair has an outcome.
+ * soon as both ends of every pair have reported and a double had time to come, or `settleMs` after the last command.
+ * Every planned pair has an outcome.
  */
 export async function runPhaseA(
   { plan, identities, channel, delivered }: PhaseAModules,
@@ -46,7 +50,7 @@ export async function runPhaseA(
 ): Promise<readonly PairOutcome[]> {
   const ledger = new PairLedger(plan.expect_path);
   const stop = channel.onResult((result) => {
-    if (takeResult(ledger, result, identities)) delivered(ledger.delivered());
+    if (takeResult(ledger, result, identities)) delivered(() => ledger.delivered());
   });
   try {
     const limit = pLimit(CONCURRENT_COMMANDS);
@@ -87,6 +91,8 @@ export async function runPhaseA(
     const deadline = Deadline.in(settleMs);
     while (!ledger.isComplete(realClock.nowMs()) && !deadline.hasPassed())
       await realClock.sleep(POLL_MS, signal);
+    const lingerMs = ledger.mayBeDoubled() ? LINGER_MS.doubtful : LINGER_MS.clean;
+    await realClock.sleep(deadline.within(lingerMs).remainingMs(), signal);
     return ledger.outcomes(window, scenario);
   } finally {
     stop();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkGateFits } from './check-gate-fits.ts';
+import { checkGateFits, checkGateKnown } from './check-gate-fits.ts';
 import { loadGate, parseLoaded, shippedGates } from './load-gate.ts';
 
 const OBJECTIVE = `[[objective]]
@@ -55,5 +55,17 @@ describe('a gate before the run', () => {
     ['of a run without a scenario', gateOf(''), [''], /--scenarios: "" is not a scenario/],
   ] as const)('%s is refused', ([, gate, scenarios, message]) => {
     expect(() => checkGateFits(gate, scenarios)).toThrow(message);
+  });
+});
+
+describe('a gate for a proof that exists', () => {
+  it('whose objective names a scenario that does not exist is refused', () => {
+    expect(() => checkGateKnown(gateOf('', '["basline"]'))).toThrow(
+      /mine\.toml: objective "every planned pair delivered" names scenario "basline"/,
+    );
+  });
+
+  it('may speak of scenarios that this version only judges', () => {
+    expect(() => checkGateKnown(gateOf('requires_scenarios = ["restart_storm"]'))).not.toThrow();
   });
 });

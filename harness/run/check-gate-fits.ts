@@ -3,12 +3,26 @@ import { UsageError } from '../../kit/errors.ts';
 import { SCENARIO_NAMES, SCENARIOS, scenarioNamed } from '../../scenarios/registry.ts';
 import type { LoadedGate } from './load-gate.ts';
 
+const RUNNABLE = SCENARIOS.map(({ name }) => name);
+
+/**
+ * Refuses a gate that names a scenario which no version of meshproof knows: such an objective would look at nothing.
+ * @throws UsageError `GATE_UNKNOWN_SCENARIO`
+ */
+export function checkGateKnown(loaded: LoadedGate): void {
+  refuseUnknown(
+    loaded,
+    scenariosNamedBy(loaded.gate).find((name) => !SCENARIO_NAMES.includes(name)),
+  );
+}
+
 /**
  * Refuses a run that could only end INCONCLUSIVE: one whose gate names a scenario that does not exist, or requires one
- * that is not asked for. Judging an existing proof is never refused; there the verdict says it.
+ * that is not asked for.
  * @throws UsageError `UNKNOWN_SCENARIO`, `DUPLICATE_SCENARIO`, `GATE_UNKNOWN_SCENARIO`, `GATE_NEEDS_SCENARIO`
  */
-export function checkGateFits({ gate, source }: LoadedGate, scenarios: readonly string[]): void {
+export function checkGateFits(loaded: LoadedGate, scenarios: readonly string[]): void {
+  const { gate } = loaded;
   for (const name of scenarios) scenarioNamed(name);
   const twice = scenarios.find((name, index) => scenarios.indexOf(name) !== index);
   if (twice !== undefined) {
@@ -16,19 +30,11 @@ export function checkGateFits({ gate, source }: LoadedGate, scenarios: readonly 
       details: { scenario: twice },
     });
   }
-  const runnable = SCENARIOS.map(({ name }) => name);
-  const unknown =
-    scenariosNamedBy(gate).find((name) => !SCENARIO_NAMES.includes(name)) ??
-    gate.requiresScenarios.find((name) => !runnable.includes(name));
-  if (unknown !== undefined) {
-    const objective = gate.objectives.find((candidate) => candidate.scenarios?.includes(unknown));
-    const place = objective === undefined ? 'requires_scenarios' : `objective "${objective.name}"`;
-    throw new UsageError(
-      'GATE_UNKNOWN_SCENARIO',
-      `${source}: ${place} names scenario "${unknown}"; known: ${runnable.join(', ')}`,
-      { details: { file: source, objective: objective?.name ?? null, scenario: unknown } },
-    );
-  }
+  checkGateKnown(loaded);
+  refuseUnknown(
+    loaded,
+    gate.requiresScenarios.find((name) => !RUNNABLE.includes(name)),
+  );
   const lacking = gate.requiresScenarios.filter((name) => !scenarios.includes(name));
   if (lacking.length > 0) {
     const all = [...scenarios, ...lacking].join(',');
@@ -38,4 +44,15 @@ export function checkGateFits({ gate, source }: LoadedGate, scenarios: readonly 
       { details: { gate: gate.name, lacking } },
     );
   }
+}
+
+function refuseUnknown({ gate, source }: LoadedGate, unknown: string | undefined): void {
+  if (unknown === undefined) return;
+  const objective = gate.objectives.find((candidate) => candidate.scenarios?.includes(unknown));
+  const place = objective === undefined ? 'requires_scenarios' : `objective "${objective.name}"`;
+  throw new UsageError(
+    'GATE_UNKNOWN_SCENARIO',
+    `${source}: ${place} names scenario "${unknown}"; known: ${RUNNABLE.join(', ')}`,
+    { details: { file: source, objective: objective?.name ?? null, scenario: unknown } },
+  );
 }

@@ -35,15 +35,17 @@ export async function conductRun(
     undo.defer(() => signing.close());
     const operator = await createOperatorKey(signing);
     const fleet = await modules.startFleet(plan, [operator.publicKeyBase64], signal);
+    const ends: Promise<void>[] = []; // one per process
+    undo.defer(() => Promise.all(ends).then(() => {})); // on record before anything closes the evidence
     undo.defer(() => fleet.stop());
     let stage: 'setting up' | 'running' = 'setting up';
     fleet.onProcessEnd((end, expected) => {
-      recordEnd(modules, end, expected, abort);
+      ends.push(recordEnd(modules, end, expected, abort));
       if (stage === 'setting up' && expected === 'unexpected') abort.abort(endedTooEarly(end));
     });
 
     const identities = await awaitMesh(modules, fleet, signal);
-    const channel = await openControlChannel(plan.control, { fleet, identities, operator });
+    const channel = await openControlChannel(plan.control, { fleet, identities, operator }, signal);
     undo.defer(() => channel.close());
     const askedMs = realClock.nowMs();
     await discoverRunners(channel, identities, { budgetMs: discoverMs, signal });
@@ -80,17 +82,19 @@ async function awaitMesh(
   );
 }
 
-function recordEnd(
+async function recordEnd(
   { ledger, progress }: ConductModules,
   { node, role, code, signal, lastWords }: ProcessEnd,
   expected: 'expected' | 'unexpected',
   abort: AbortController,
-): void {
+): Promise<void> {
   const exit = { node, role, code, signal, expected: expected === 'expected' };
   progress.show({ event: 'process_exited', ...exit });
-  ledger
-    .record({ type: 'process_exited', ...exit, last_words: [...lastWords] })
-    .catch((error: unknown) => abort.abort(error));
+  try {
+    await ledger.record({ type: 'process_exited', ...exit, last_words: [...lastWords] });
+  } catch (error) {
+    abort.abort(error);
+  }
 }
 
 function endedTooEarly({ node, role, code, signal, lastWords }: ProcessEnd): FaultError {

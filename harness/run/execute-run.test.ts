@@ -166,6 +166,25 @@ describe('a run that ends before its first window', () => {
     expect(await recordsOf('process_exited')).toMatchObject([{ node: 'b', expected: false }]);
   });
 
+  it('has every process that crashed while stopping on record before the evidence is closed', async () => {
+    const abort = new AbortController();
+    let tell: Parameters<Fleet['onProcessEnd']>[0] = () => {};
+    await run(async () => {
+      setTimeout(() => abort.abort(new InterruptError('SIGINT')), 20);
+      return silentFleet({
+        onProcessEnd: (listener) => {
+          tell = listener;
+        },
+        stop: async () =>
+          tell({ node: 'b', role: 'node', code: null, signal: 'SIGSEGV', lastWords: [] }, 'unexpected'),
+      });
+    }, abort.signal);
+    const { entries } = await readJournal(join(proofDir, 'journal.ndjson'));
+    const types = entries.map(({ record }) => record.type);
+    expect(await recordsOf('process_exited')).toMatchObject([{ node: 'b', expected: false }]);
+    expect(types.indexOf('process_exited')).toBeLessThan(types.indexOf('evidence_closed'));
+  });
+
   it('and cannot take its mesh down says both, and is a fault even when interrupted', async () => {
     const abort = new AbortController();
     const stuck = new FaultError('CHILD_NOT_STOPPED', 'node of b (process 7) is still there');

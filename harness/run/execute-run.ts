@@ -68,7 +68,7 @@ export async function executeRun(
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    const judgeWindow = (window: number) => judge(ledger.evidenceUpTo(plan, window), gate.gate);
+    const judgeWindow = (window: number) => judge(ledger.evidenceOf(plan, window), gate.gate);
     const endings = await endingsOf(() =>
       conductRun({ ...modules, plan, ledger, judgeWindow }, { discoverMs: options.discoverMs }, signal),
     );

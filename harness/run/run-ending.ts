@@ -16,7 +16,7 @@ export async function endingsOf(work: () => Promise<void>): Promise<readonly unk
 
 /** A `SuppressedError` holds the error of a clean-up over the one that led to it. */
 function unfold(error: unknown): readonly unknown[] {
-  return error instanceof SuppressedError ? [...unfold(error.suppressed), error.error] : [error];
+  return error instanceof SuppressedError ? [...unfold(error.suppressed), ...unfold(error.error)] : [error];
 }
 
 /** The exit code of a run that ended early: the worst of its endings, an interrupt being the mildest. */

@@ -67,6 +67,38 @@ describe('the telemetry schedule', () => {
     for (const [index, phase] of phases.entries()) expect(phase).toBeGreaterThanOrEqual(index - 0.1);
   });
 
+  it('says which rounds it skipped, so that rounds and skips together are the schedule', async () => {
+    const records: EvidenceRecord[] = [];
+    const record = async (entry: EvidenceRecord) => {
+      if (records.length === 1) await realClock.sleep(EVERY_MS * 3.5); // the disk or this machine was busy
+      records.push(entry);
+    };
+    const end = new AbortController();
+    const startedMs = realClock.nowMs();
+    const telemetry = telemetryOf([hostOf('good', answers)], record);
+    const schedule = telemetry.followSchedule(() => ({ window: 2, scenario: null }), end.signal);
+    const skipped = () => records.filter((entry) => entry.type === 'telemetry_skipped');
+    await until(
+      'a round after the skipped ones',
+      () =>
+        (records.findIndex((entry) => entry.type === 'telemetry_skipped') + 1 || records.length) <
+        records.length
+          ? true
+          : undefined,
+      {
+        budgetMs: 5_000,
+        everyMs: 5,
+      },
+    );
+    end.abort();
+    await schedule;
+    expect(skipped()).toMatchObject([{ window: 2, why: expect.stringMatching(/was due/) }]);
+    const samples = records.filter((entry) => entry.type === 'sample');
+    const rounds = samples.length + skipped().reduce((sum, entry) => sum + entry.rounds, 0);
+    const slots = Math.floor(((samples.at(-1)?.at_mono_ms ?? 0) - startedMs) / EVERY_MS) + 1;
+    expect(rounds).toBe(slots);
+  });
+
   it('ends with the reason when a sample cannot be written', async () => {
     const full = new FaultError('JOURNAL_WRITE_FAILED', 'no space left on device');
     const telemetry = telemetryOf([hostOf('good', answers)], () => Promise.reject(full));

@@ -68,17 +68,24 @@ export class RunTelemetry {
     );
   }
 
-  /** Rounds on a fixed schedule until `signal` aborts; `place` tells where the run stands. */
+  /**
+   * Rounds on a fixed schedule until `signal` aborts; `place` tells where the run stands. A slot long gone is not caught
+   * up with, but stands on record as skipped.
+   */
   async followSchedule(
     place: () => { readonly window: number | null; readonly scenario: string | null },
     signal: AbortSignal,
   ): Promise<void> {
     const startedMs = realClock.nowMs();
     for (let round = 0; !signal.aborted; round += 1) {
-      const dueMs = startedMs + round * this.#everyMs;
-      if (dueMs < realClock.nowMs() - this.#everyMs) continue; // a slot long gone is skipped, not caught up with
       try {
-        await realClock.sleep(dueMs - realClock.nowMs(), signal);
+        const lateMs = realClock.nowMs() - startedMs - round * this.#everyMs;
+        if (lateMs > this.#everyMs) {
+          const rounds = Math.floor(lateMs / this.#everyMs);
+          await this.#recordSkipped(place().window, rounds, lateMs);
+          round += rounds;
+        }
+        await realClock.sleep(startedMs + round * this.#everyMs - realClock.nowMs(), signal);
         const at = { ...place(), phase: 'schedule' as const };
         for (const reading of await this.#read(this.#deadlineMs, signal)) {
           const missingOnly = Object.entries(reading.documents).filter(([, document]) => !isSeen(document));
@@ -92,6 +99,11 @@ export class RunTelemetry {
         if (!signal.aborted) throw error;
       }
     }
+  }
+
+  async #recordSkipped(window: number | null, rounds: number, lateMs: number): Promise<void> {
+    const why = `the round before ended ${Math.round(lateMs)} ms after the next was due`;
+    await this.#modules.ledger.record({ type: 'telemetry_skipped', window, rounds, why });
   }
 
   async #read(deadlineMs: number, signal: AbortSignal): Promise<readonly NodeReading[]> {

@@ -1,5 +1,5 @@
 import { realClock } from '../../kit/clock.ts';
-import { codeOf, messageOf } from '../../kit/errors.ts';
+import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import { Random } from '../../kit/random.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import type { Plan, PlannedPair } from '../../proofs/plan-schema.ts';
@@ -10,6 +10,7 @@ import type { ControlChannel } from '../matrix/control-channel.ts';
 import { type Identity, runPhaseA } from '../matrix/phase-a.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { RunTelemetry } from './run-telemetry.ts';
+import { scenarioSeed } from './scenario-seed.ts';
 
 /** Every result changes the list of delivered pairs; a wide mesh would print it thousands of times. */
 const PAIRS_SHOWN_EVERY_MS = 100;
@@ -55,12 +56,12 @@ async function runScenario(
   try {
     await telemetry.sampleAround({ window, scenario, phase: 'pre' }, signal);
     // Only what the scenario itself throws is its failure; evidence that cannot be written ends the run.
-    const failure = await failureOf(() =>
+    const { outcome, why } = await outcomeOf(() =>
       scenarioNamed(scenario).run(contextOf(modules, window, scenario, signal), options),
     );
     signal.throwIfAborted();
     await telemetry.sampleAround({ window, scenario, phase: 'post' }, signal);
-    await finish(failure === null ? 'ran' : 'failed', failure);
+    await finish(outcome, why);
   } catch (error) {
     if (signal.aborted) await finish('not_run', messageOf(signal.reason));
     throw error;
@@ -69,13 +70,16 @@ async function runScenario(
   }
 }
 
-/** What `work` threw, as one line; null when it did not. */
-async function failureOf(work: () => Promise<void>): Promise<string | null> {
+/** A fault of the harness or its control plane says nothing about the mesh: then the experiment did not take place. */
+async function outcomeOf(
+  work: () => Promise<void>,
+): Promise<{ readonly outcome: 'ran' | 'failed' | 'not_run'; readonly why: string | null }> {
   try {
     await work();
-    return null;
+    return { outcome: 'ran', why: null };
   } catch (error) {
-    return `${codeOf(error)}: ${messageOf(error)}`;
+    const why = `${codeOf(error)}: ${messageOf(error)}`;
+    return { outcome: error instanceof FaultError ? 'not_run' : 'failed', why };
   }
 }
 
@@ -86,7 +90,7 @@ function contextOf(
   signal: AbortSignal,
 ): ScenarioContext {
   const nodes = plan.roster.map(({ name }) => name);
-  const random = new Random(plan.seed + window);
+  const random = new Random(scenarioSeed(plan.seed, window, scenario));
   const recordAll = async (records: readonly EvidenceRecord[]) => {
     await Promise.all(records.map(record));
   };
@@ -99,12 +103,12 @@ function contextOf(
     record,
     matrix: {
       phaseA: async ({ settleMs }) => {
-        const show = (pairs: readonly PlannedPair[]) =>
-          progress.show({ event: 'pairs_delivered', window, pairs });
+        const show = (pairs: () => readonly PlannedPair[]) =>
+          progress.show({ event: 'pairs_delivered', window, pairs: pairs() });
         const delivered = atMostEvery(PAIRS_SHOWN_EVERY_MS, show);
         const phaseA = { plan, identities, channel, delivered };
         const outcomes = await runPhaseA(phaseA, { window, scenario, settleMs }, signal);
-        show(outcomes.filter(({ failure }) => failure === null).map(({ from, to }) => [from, to]));
+        show(() => outcomes.filter(({ failure }) => failure === null).map(({ from, to }) => [from, to]));
         await recordAll(outcomes);
       },
       burst: async (burst) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { realClock } from '../../kit/clock.ts';
 import { FaultError } from '../../kit/errors.ts';
-import type { EvidenceRecord } from '../../proofs/evidence.ts';
+import type { EvidenceRecord, RecordOf } from '../../proofs/evidence.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
 import { makePlan } from './make-plan.ts';
 import { runWindows, type WindowsModules } from './run-windows.ts';
@@ -9,7 +9,11 @@ import { runWindows, type WindowsModules } from './run-windows.ts';
 const INTERVAL_MS = 40;
 
 /** A soak of five windows without a scenario, on no host, where writing the start of a window takes `startMs`. */
-function soak(startMs: number, record: (record: EvidenceRecord) => Promise<void>) {
+function soak(
+  startMs: number,
+  record: (record: EvidenceRecord) => Promise<void>,
+  tally: WindowsModules['channel']['tally'] = () => new Map(),
+) {
   const plan = makePlan(
     {
       command: [],
@@ -46,7 +50,7 @@ function soak(startMs: number, record: (record: EvidenceRecord) => Promise<void>
     },
     progress: { show: (event: ProgressEvent) => events.push(event), close: () => {} },
     hosts: [],
-    channel: {} as WindowsModules['channel'], // no scenario uses it
+    channel: { tally } as WindowsModules['channel'], // no scenario uses more of it
     identities: new Map(),
     judgeWindow: () => ({
       gate: 'g',
@@ -76,6 +80,39 @@ describe('the windows of a soak', () => {
     expect(events.filter(({ event }) => event === 'window_missed').length).toBe(
       finished.filter((text) => text.endsWith('missed')).length,
     );
+  });
+
+  it('each have a tally of every runner; what was met between them is told apart', async () => {
+    const clean = { results: 0, forged: 0, lost: 0, doubled: 0, malformed: 0, reconnects: 0, restarts: 0 };
+    const [a, b] = [{ ...clean }, { ...clean }];
+    const tallies: RecordOf<'control_tally'>[] = [];
+    const { modules } = soak(
+      0,
+      async (entry) => {
+        if (entry.type === 'control_tally') tallies.push(entry);
+        if (entry.type === 'window_started') a.results += 2;
+        if (entry.type === 'window_started' && entry.window === 3) b.lost += 4;
+        if (entry.type === 'window_finished' && entry.window === 1) a.results += 1;
+        if (entry.type === 'window_finished' && entry.window === 1) b.restarts += 1;
+        if (entry.type === 'window_finished' && entry.window === 5) a.forged += 1;
+      },
+      () =>
+        new Map([
+          ['a', { ...a }],
+          ['b', { ...b }],
+        ]),
+    );
+    await runWindows(modules, new AbortController().signal);
+    const inside = tallies.filter(({ window }) => window !== null);
+    expect(inside).toHaveLength(10);
+    for (const entry of inside) {
+      const lost = entry.node === 'b' && entry.window === 3 ? 4 : 0;
+      expect(entry).toMatchObject({ ...clean, results: entry.node === 'a' ? 2 : 0, lost });
+    }
+    expect(tallies.filter(({ window }) => window === null)).toMatchObject([
+      { node: 'b', ...clean, restarts: 1 },
+      { node: 'a', ...clean, forged: 1 },
+    ]);
   });
 
   it('end with the fault when a record cannot be written', async () => {

@@ -6,6 +6,7 @@ import type { MeshHost } from '../fleet/mesh-host.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import type { Identity } from '../matrix/phase-a.ts';
 import type { Progress } from '../progress/progress.ts';
+import { ControlTallies } from './control-tally.ts';
 import type { RunLedger } from './run-ledger.ts';
 import { RunTelemetry } from './run-telemetry.ts';
 import { runWindow } from './run-window.ts';
@@ -36,6 +37,7 @@ export async function runWindows(modules: WindowsModules, signal: AbortSignal): 
     { everyMs: plan.telemetry.every_ms, deadlineMs: plan.telemetry.deadline_ms },
     { hosts, ledger, progress },
   );
+  const tallies = new ControlTallies(modules.channel);
   const place: Place = { window: null, scenario: null };
   const scheduleEnd = new AbortController();
   const schedule = telemetry
@@ -57,10 +59,11 @@ export async function runWindows(modules: WindowsModules, signal: AbortSignal): 
       const lateMs = Math.max(0, realClock.nowMs() - firstMs - offsetOf(grid, window));
       await conductWindow(
         modules,
-        { telemetry, place, window, lateMs, offsetMs: offsetOf(grid, window) },
+        { telemetry, tallies, place, window, lateMs, offsetMs: offsetOf(grid, window) },
         signal,
       );
     }
+    for (const entry of tallies.outsideWindows()) await ledger.record(entry);
   } finally {
     scheduleEnd.abort();
     await schedule;
@@ -76,6 +79,7 @@ async function conductWindow(
   modules: WindowsModules,
   at: {
     readonly telemetry: RunTelemetry;
+    readonly tallies: ControlTallies;
     readonly place: Place;
     readonly window: number;
     readonly offsetMs: number;
@@ -84,7 +88,7 @@ async function conductWindow(
   signal: AbortSignal,
 ): Promise<void> {
   const { ledger, progress, plan, channel, identities } = modules;
-  const { telemetry, place, window, offsetMs, lateMs } = at;
+  const { telemetry, tallies, place, window, offsetMs, lateMs } = at;
   const startedMs = realClock.nowMs();
   const tookMs = () => realClock.nowMs() - startedMs;
   const record = (entry: EvidenceRecord) => ledger.record(entry);
@@ -92,6 +96,9 @@ async function conductWindow(
     place.scenario = scenario;
   };
 
+  const recordAll = (entries: readonly EvidenceRecord[]) => Promise.all(entries.map(record));
+
+  await recordAll(tallies.outsideWindows());
   place.window = window;
   await record({ type: 'window_started', window, planned_offset_ms: offsetMs, late_ms: lateMs });
   progress.show({ event: 'window_started', window, late_ms: lateMs });
@@ -99,9 +106,11 @@ async function conductWindow(
     await runWindow({ plan, telemetry, record, progress, enter, channel, identities }, window, signal);
   } catch (error) {
     const why = messageOf(signal.aborted ? signal.reason : error);
+    await recordAll(tallies.ofWindow(window));
     await record({ type: 'window_finished', window, outcome: 'interrupted', why, took_ms: tookMs() });
     throw error;
   }
+  await recordAll(tallies.ofWindow(window));
   await record({ type: 'window_finished', window, outcome: 'ran', why: null, took_ms: tookMs() });
   place.window = null;
   const judged = modules.judgeWindow(window).windows.find((candidate) => candidate.window === window);

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type FastifyInstance, fastify } from 'fastify';
+import { endBadHttp } from '../../kit/end-bad-http.ts';
 import { codeOf, FaultError, UsageError } from '../../kit/errors.ts';
 import type { SocketAddress } from '../transport/transport.ts';
 import { formatAddress, isLoopback } from './address.ts';
@@ -15,12 +16,17 @@ import { statusRoutes } from './routes/status.ts';
 import { UNAUTHORIZED_BODY } from './schema/envelope.ts';
 import { MAX_PAYLOAD_BYTES } from './schema/messages.ts';
 import type { ApiServices } from './services.ts';
+import { SSE_BUDGET_BYTES } from './sse-budget.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { BearerCheck, loadToken } from './token.ts';
 
 const BODY_LIMIT_BYTES = Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 + 64 * 1024; // base64, and room for the other fields
 const KEEP_ALIVE_MS = 75_000; // longer than clients keep an idle connection, so that none is closed under a request
 const MAX_CONNECTIONS = 256;
+// A request that stands half open holds one of those connections: heads are small, bodies may be 22 MB over a tunnel.
+const HEAD_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const TIMEOUT_CHECK_MS = 1_000;
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/health']);
 const PORT_FILE = 'api.port';
 
@@ -38,6 +44,10 @@ export interface ApiStats {
   readonly sseEventsEvictedTotal: number;
   readonly requestsTotal: number;
   readonly unauthorizedTotal: number;
+  readonly rejectedTotal: number;
+  readonly malformedHttpTotal: number;
+  readonly timedOutTotal: number;
+  readonly sseBudgetBytes: number;
 }
 
 /** The REST and SSE server of a node, on loopback only and behind a bearer token. */
@@ -50,6 +60,9 @@ export class ApiServer {
   #address: SocketAddress | undefined;
   #requests = 0;
   #unauthorized = 0;
+  #rejected = 0;
+  #malformedHttp = 0;
+  #timedOut = 0;
 
   constructor(options: ApiOptions, services: ApiServices) {
     this.#options = options;
@@ -109,6 +122,10 @@ export class ApiServer {
       sseEventsEvictedTotal: sum((stream) => stream.evictedTotal),
       requestsTotal: this.#requests,
       unauthorizedTotal: this.#unauthorized,
+      rejectedTotal: this.#rejected,
+      malformedHttpTotal: this.#malformedHttp,
+      timedOutTotal: this.#timedOut,
+      sseBudgetBytes: SSE_BUDGET_BYTES,
     };
   }
 
@@ -117,12 +134,19 @@ export class ApiServer {
       bodyLimit: BODY_LIMIT_BYTES,
       forceCloseConnections: true,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
       frameworkErrors: (error, _request, reply) => {
         const { status, body } = errorReply(error);
         reply.hijack();
         reply.raw.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       },
-      clientErrorHandler: answerMalformedHttp,
+      clientErrorHandler: (error, socket) => {
+        const body = { ok: false, error: `malformed HTTP request: ${codeOf(error)}` };
+        const what = endBadHttp(error, socket, body);
+        if (what === 'timed_out') this.#timedOut += 1;
+        else if (what === 'malformed') this.#malformedHttp += 1;
+      },
       return503OnClosing: false,
     });
     app.server.maxConnections = MAX_CONNECTIONS;
@@ -134,6 +158,9 @@ export class ApiServer {
       if (bearer.accepts(request.headers.authorization)) return;
       this.#unauthorized += 1;
       await reply.code(401).send(UNAUTHORIZED_BODY);
+    });
+    app.addHook('onResponse', async (_request, { statusCode }) => {
+      if (statusCode >= 400 && statusCode < 500 && statusCode !== 401) this.#rejected += 1;
     });
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
@@ -179,15 +206,4 @@ export class ApiServer {
 
 function isAddressInfo(address: string | AddressInfo | null): address is AddressInfo {
   return address !== null && typeof address === 'object';
-}
-
-/** What is not HTTP gets a JSON answer all the same, and its connection ends. */
-function answerMalformedHttp(error: Error, socket: Socket): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const body = JSON.stringify({ ok: false, error: `malformed HTTP request: ${codeOf(error)}` });
-  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
-  socket.end(head + body);
 }

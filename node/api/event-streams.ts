@@ -3,24 +3,26 @@ import type { DirectMessage } from '../direct/direct-message.ts';
 import type { DirectMessageEvent, PeerLifecycleEvent, peerEventSchema } from './schema/messages.ts';
 import type { DirectService, LinkService } from './services.ts';
 import { SseStream } from './sse.ts';
+import { SseBudget } from './sse-budget.ts';
+import { SSE_BOUNDS } from './sse-queue.ts';
 import { toBase64 } from './subscriptions.ts';
 
 /** The three event streams of the API. Rooms push into them; they never push back at a room. */
 export class EventStreams {
-  readonly events = new SseStream();
-  readonly direct = new SseStream();
-  readonly peers = new SseStream();
+  readonly #budget = new SseBudget();
+  readonly events = new SseStream(SSE_BOUNDS, this.#budget);
+  readonly direct = new SseStream(SSE_BOUNDS, this.#budget);
+  readonly peers = new SseStream(SSE_BOUNDS, this.#budget);
   readonly #stops: (() => void)[] = [];
 
   /** Starts feeding the streams from the rooms. */
   connect({ direct, links }: { direct: DirectService; links: LinkService }): void {
     // Only while somebody reads: until then direct messages wait, bounded, where senders are told when there is no room.
     let stopDirect = () => {};
+    this.direct.onEvicted = (events) => direct.subscriberEvicted(events);
     this.direct.onAudience = (hasReaders) => {
       stopDirect();
-      stopDirect = hasReaders
-        ? direct.subscribe((message) => this.#directMessage(message, direct))
-        : () => {};
+      stopDirect = hasReaders ? direct.subscribe((message) => this.#directMessage(message)) : () => {};
     };
     this.#stops.push(
       () => stopDirect(),
@@ -51,8 +53,8 @@ export class EventStreams {
     this.events.send(type, { type, data: { peer_id: peerId } } satisfies z.infer<typeof peerEventSchema>);
   }
 
-  #directMessage(message: DirectMessage, direct: DirectService): void {
-    const evicted = this.direct.send('direct_message', {
+  #directMessage(message: DirectMessage): void {
+    this.direct.send('direct_message', {
       sender: message.sender,
       machine_id: message.machineId,
       payload: toBase64(message.payload),
@@ -60,6 +62,5 @@ export class EventStreams {
       verified: message.verified,
       trust_decision: message.trustDecision,
     } satisfies DirectMessageEvent);
-    if (evicted > 0) direct.subscriberEvicted(evicted);
   }
 }

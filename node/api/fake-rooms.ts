@@ -13,6 +13,7 @@ import { DirectMessages } from '../direct/direct-messages.ts';
 import {
   type GossipMessage,
   Subscriptions as PubSubSubscriptions,
+  type SubscriberTraits,
   type Subscription,
 } from '../pubsub/subscriptions.ts';
 import type { LinkEvent, PeerLink, Transport, TransportStats } from '../transport/transport.ts';
@@ -84,8 +85,16 @@ class FakePubSub implements PubSubService {
     return { messageId };
   }
 
-  subscribe(topic: string, deliver: (message: GossipMessage) => void): Subscription {
-    return this.#subscriptions.add(topic, deliver);
+  get counts() {
+    return this.#subscriptions.counts;
+  }
+
+  subscribe(
+    topic: string,
+    deliver: (message: GossipMessage) => void,
+    traits: SubscriberTraits = {},
+  ): Subscription {
+    return this.#subscriptions.add(topic, deliver, traits);
   }
 
   recordSlowSubscriberDrops(events: number): void {
@@ -128,6 +137,7 @@ export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } =
   const noTimes = { p50: null, p99: null };
   const runtime = new RuntimeMonitor({
     version: '0.0.0',
+    bundleSha256: null,
     signing: () => ({ ...noSigning, signMs: noTimes, verifyMs: noTimes }),
     api: () => api.stats(),
     unhandledErrors: () => 0,

@@ -47,6 +47,13 @@ export class SseQueue {
     return gone;
   }
 
+  /** Lets the oldest frame go; gives how many went, 0 when there is none. */
+  evictOldest(): number {
+    if (this.#shift() === undefined) return 0;
+    this.evicted += 1;
+    return 1;
+  }
+
   /** Takes as many whole frames as fit into `maxBytes`, at least one, joined; undefined when empty. */
   takeBatch(maxBytes: number): Uint8Array | undefined {
     const first = this.#shift();

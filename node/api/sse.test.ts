@@ -3,6 +3,7 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { until } from '../../kit/deadline.ts';
 import { SseStream, sseFrame } from './sse.ts';
+import { SseBudget } from './sse-budget.ts';
 
 const BOUNDS = { maxEvents: 100, maxBytes: 256 * 1024 };
 let stream: SseStream;
@@ -67,6 +68,23 @@ it('costs a bounded amount of memory for a client that never reads, while anothe
     everyMs: 5,
   });
   expect(stream.evictedTotal).toBeGreaterThan(1_000);
+});
+
+it('stays within the budget of all readers, however much each of them might have, and tells of every loss', async () => {
+  stream = new SseStream({ maxEvents: 100_000, maxBytes: 2 ** 30 }, new SseBudget(BOUNDS.maxBytes));
+  let lost = 0;
+  stream.onEvicted = (events) => {
+    lost += events;
+  };
+  for (let readers = 0; readers < 3; readers += 1) (await reader()).pause();
+  for (let sent = 0; sent < 5_000; sent += 1) {
+    stream.send('message', { sent, pad: 'x'.repeat(4_096) });
+    // What each response holds before it says "enough" comes on top.
+    expect(stream.queuedBytes).toBeLessThan(BOUNDS.maxBytes + 3 * 128 * 1024);
+    if (sent % 50 === 0) await new Promise(setImmediate);
+  }
+  expect(lost).toBeGreaterThan(1_000);
+  expect(lost).toBe(stream.evictedTotal);
 });
 
 it('keeps only the newest events of a stalled client, and hands them over when it reads again', async () => {

@@ -1,21 +1,22 @@
 import type { ServerResponse } from 'node:http';
 import { RequestError } from './error-reply.ts';
+import { SseBudget } from './sse-budget.ts';
 import { SSE_BOUNDS, type SseBounds, SseQueue } from './sse-queue.ts';
 
 const KEEP_ALIVE_MS = 15_000;
 const WRITE_BATCH_BYTES = 64 * 1024;
-const MAX_CLIENTS = 32; // per stream; with SSE_BOUNDS this is what all readers of a stream can cost at most
+const MAX_CLIENTS = 32; // per stream; what they may cost together is the budget's to say
 const PING = Buffer.from(': ping\n\n');
 
 /** One reader. Writes only while the socket takes bytes; what it does not take waits in a bounded queue. */
 class SseClient {
   readonly #response: ServerResponse;
-  readonly #queue: SseQueue;
+  readonly queue: SseQueue;
   #canWrite = true;
 
   constructor(response: ServerResponse, bounds: SseBounds) {
     this.#response = response;
-    this.#queue = new SseQueue(bounds);
+    this.queue = new SseQueue(bounds);
     response.on('drain', () => {
       this.#canWrite = true;
       this.#flush();
@@ -23,12 +24,12 @@ class SseClient {
   }
 
   get queuedBytes(): number {
-    return this.#queue.bytes + this.#response.writableLength;
+    return this.queue.bytes + this.#response.writableLength;
   }
 
   /** Gives how many older frames had to make room. */
   offer(frame: Uint8Array): number {
-    const evicted = this.#queue.push(frame);
+    const evicted = this.queue.push(frame);
     this.#flush();
     return evicted;
   }
@@ -44,7 +45,7 @@ class SseClient {
 
   #flush(): void {
     while (this.#canWrite) {
-      const batch = this.#queue.takeBatch(WRITE_BATCH_BYTES);
+      const batch = this.queue.takeBatch(WRITE_BATCH_BYTES);
       if (batch === undefined) return;
       this.#canWrite = this.#response.write(batch);
     }
@@ -55,15 +56,19 @@ class SseClient {
 export class SseStream {
   readonly #clients = new Set<SseClient>();
   readonly #bounds: SseBounds;
+  readonly #budget: SseBudget;
   #keepAlive: NodeJS.Timeout | undefined;
   #ended = false;
   /** Events that slow readers lost. */
   evictedTotal = 0;
   /** Called when the first reader has come and when the last has gone. */
   onAudience: (hasReaders: boolean) => void = () => {};
+  /** Hears of events that slow readers have just lost. */
+  onEvicted: (events: number) => void = () => {};
 
-  constructor(bounds: SseBounds = SSE_BOUNDS) {
+  constructor(bounds: SseBounds = SSE_BOUNDS, budget: SseBudget = new SseBudget()) {
     this.#bounds = bounds;
+    this.#budget = budget;
   }
 
   get clients(): number {
@@ -94,28 +99,36 @@ export class SseStream {
     response.flushHeaders();
     const client = new SseClient(response, this.#bounds);
     this.#clients.add(client);
+    this.#budget.add(client.queue, (events) => this.#evicted(events));
     if (this.#clients.size === 1) this.onAudience(true);
     this.#keepAlive ??= setInterval(() => this.#pingAll(), KEEP_ALIVE_MS);
     response.on('close', () => this.#detach(client));
     response.on('error', () => this.#detach(client)); // the reader went away; 'close' may not follow a write error
   }
 
-  /** Sends one event to every reader; `data` is serialised once. Gives how many older events had to make room. */
-  send(event: string, data: unknown): number {
-    if (this.#clients.size === 0) return 0;
+  /** Sends one event to every reader; `data` is serialised once. `onEvicted` hears of what had to make room. */
+  send(event: string, data: unknown): void {
+    if (this.#clients.size === 0) return;
     const frame = sseFrame(event, data);
-    let evicted = 0;
-    for (const client of this.#clients) evicted += client.offer(frame);
-    this.evictedTotal += evicted;
-    return evicted;
+    for (const client of this.#clients) this.#evicted(client.offer(frame));
+    this.#budget.settle();
   }
 
   /** Ends every reader; later ones are refused. */
   end(): void {
     this.#ended = true;
     clearInterval(this.#keepAlive);
-    for (const client of this.#clients) client.end();
+    for (const client of this.#clients) {
+      client.end();
+      this.#budget.remove(client.queue);
+    }
     this.#clients.clear();
+  }
+
+  #evicted(events: number): void {
+    if (events === 0) return;
+    this.evictedTotal += events;
+    this.onEvicted(events);
   }
 
   #pingAll(): void {
@@ -123,6 +136,7 @@ export class SseStream {
   }
 
   #detach(client: SseClient): void {
+    this.#budget.remove(client.queue);
     if (!this.#clients.delete(client) || this.#clients.size > 0) return;
     this.onAudience(false);
     clearInterval(this.#keepAlive);

@@ -17,6 +17,8 @@ export class Subscriptions {
   constructor(pubsub: PubSubService, events: SseStream) {
     this.#pubsub = pubsub;
     this.#events = events;
+    // Every event of this stream but the two about peers comes from a subscription.
+    events.onEvicted = (count) => pubsub.recordSlowSubscriberDrops(count);
   }
 
   /**
@@ -35,7 +37,9 @@ export class Subscriptions {
     this.#byId.set(id, { cancel: () => {} });
     this.#byId.set(
       id,
-      this.#pubsub.subscribe(topic, (message) => this.#deliver(id, message)),
+      this.#pubsub.subscribe(topic, (message) => this.#deliver(id, message), {
+        isAttended: () => this.#events.clients > 0,
+      }),
     );
     return id;
   }
@@ -53,8 +57,8 @@ export class Subscriptions {
   }
 
   #deliver(id: string, { topic, payload, origin }: GossipMessage): void {
-    if (!this.#byId.has(id) || this.#events.clients === 0) return;
-    const evicted = this.#events.send('message', {
+    if (!this.#byId.has(id)) return;
+    this.#events.send('message', {
       type: 'message',
       // Gossip hands out nothing that it has not verified.
       data: {
@@ -66,7 +70,6 @@ export class Subscriptions {
         trust_level: null,
       },
     } satisfies z.infer<typeof messageEventSchema>);
-    if (evicted > 0) this.#pubsub.recordSlowSubscriberDrops(evicted);
   }
 }
 

@@ -6,11 +6,11 @@ import type { RuntimeDocument } from '../api/schema/runtime.ts';
 
 const LOOP_RESOLUTION_MS = 20;
 const NS_PER_MS = 1e6;
-/** Set by whoever deploys the bundle, to its SHA-256. */
-const BUNDLE_DIGEST_ENV = 'MESHPROOF_BUNDLE_SHA256';
 
 interface RuntimeSources {
   readonly version: string;
+  /** Digest of the bundle that this process runs from; null when there is none. */
+  readonly bundleSha256: string | null;
   readonly signing: () => SigningStats;
   readonly api: () => ApiStats;
   readonly unhandledErrors: () => number;
@@ -38,12 +38,11 @@ export class RuntimeMonitor {
     const memory = process.memoryUsage();
     const cpu = process.cpuUsage();
     const resources = process.getActiveResourcesInfo();
-    const digest = process.env[BUNDLE_DIGEST_ENV];
     return {
       version: this.#sources.version,
       node_version: process.version,
       pid: process.pid,
-      bundle_sha256: digest !== undefined && /^[0-9a-f]{64}$/.test(digest) ? digest : null,
+      bundle_sha256: this.#sources.bundleSha256,
       event_loop_delay_ms: this.#delays(),
       event_loop_utilization: performance.eventLoopUtilization().utilization,
       heap_used_bytes: memory.heapUsed,
@@ -96,6 +95,10 @@ function apiFigures(stats: ApiStats): RuntimeDocument['api'] {
     sse_events_evicted_total: stats.sseEventsEvictedTotal,
     requests_total: stats.requestsTotal,
     unauthorized_total: stats.unauthorizedTotal,
+    rejected_total: stats.rejectedTotal,
+    malformed_http_total: stats.malformedHttpTotal,
+    timed_out_total: stats.timedOutTotal,
+    sse_budget_bytes: stats.sseBudgetBytes,
   };
 }
 

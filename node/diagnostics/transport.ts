@@ -53,6 +53,9 @@ export function transportDocument(
         hello_refusals_by_reason: { ...stats.helloRefusalsByReason },
         malformed_frames_total: stats.malformedFramesTotal,
         socket_send_errors_total: stats.socketSendErrorsTotal,
+        stray_datagrams_total: stats.strayDatagramsTotal,
+        refused_inbound_total: stats.refusedInboundTotal,
+        expired_requests_total: stats.expiredRequestsTotal,
       },
     },
   };

@@ -22,7 +22,12 @@ import { PlumTree } from './plumtree.ts';
 import { DEFAULT_PLUMTREE_LIMITS } from './plumtree-limits.ts';
 import { ReceivePump } from './receive-pump.ts';
 import { Strikes } from './strikes.ts';
-import { type GossipMessage, type Subscription, Subscriptions } from './subscriptions.ts';
+import {
+  type GossipMessage,
+  type SubscriberTraits,
+  type Subscription,
+  Subscriptions,
+} from './subscriptions.ts';
 import { SUPERVISE_EVERY_MS } from './supervisor.ts';
 import { checkTopic, isLocal } from './topic-name.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
@@ -190,9 +195,13 @@ export class PubSub {
    * it throws is logged and counted.
    * @throws MeshproofError `TOPIC_INVALID`, `SUBSCRIPTIONS_FULL`
    */
-  subscribe(topic: string, deliver: (message: GossipMessage) => void): Subscription {
+  subscribe(
+    topic: string,
+    deliver: (message: GossipMessage) => void,
+    traits: SubscriberTraits = {},
+  ): Subscription {
     checkTopic(topic);
-    return this.#subscriptions.add(topic, deliver);
+    return this.#subscriptions.add(topic, deliver, traits);
   }
 
   /** Takes a frame of class `control` if it is gossip's (first byte 0x10 to 0x3f); false when it is someone else's. */

@@ -27,11 +27,21 @@ export interface Subscription {
 
 type Deliver = (message: GossipMessage) => void;
 
+/** What a subscriber may say of itself. */
+export interface SubscriberTraits {
+  /** Whether somebody takes what is delivered now; without it, always. What nobody takes is not delivered. */
+  readonly isAttended?: () => boolean;
+}
+
+interface Subscriber extends SubscriberTraits {
+  readonly deliver: Deliver;
+}
+
 const MAX_SUBSCRIPTIONS = 16_384;
 
 /** Who wants which topic on this node. A subscriber that throws is contained, counted, and stays subscribed. */
 export class Subscriptions {
-  readonly #byTopic = new Map<string, Map<string, Deliver>>();
+  readonly #byTopic = new Map<string, Map<string, Subscriber>>();
   readonly #log: Logger;
   #size = 0;
   readonly counts = { wanted: 0, due: 0, delivered: 0, closed: 0, threw: 0 };
@@ -45,7 +55,7 @@ export class Subscriptions {
   }
 
   /** @throws MeshproofError `SUBSCRIPTIONS_FULL` */
-  add(topic: string, deliver: Deliver): Subscription {
+  add(topic: string, deliver: Deliver, traits: SubscriberTraits = {}): Subscription {
     if (this.#size >= MAX_SUBSCRIPTIONS) {
       throw new MeshproofError(
         'SUBSCRIPTIONS_FULL',
@@ -53,8 +63,8 @@ export class Subscriptions {
       );
     }
     const id = randomBytes(8).toString('hex');
-    const subscribers = this.#byTopic.get(topic) ?? new Map<string, Deliver>();
-    this.#byTopic.set(topic, subscribers.set(id, deliver));
+    const subscribers = this.#byTopic.get(topic) ?? new Map<string, Subscriber>();
+    this.#byTopic.set(topic, subscribers.set(id, { ...traits, deliver }));
     this.#size += 1;
     return { id, cancel: () => this.#remove(topic, id) };
   }
@@ -67,10 +77,11 @@ export class Subscriptions {
     const subscribers = this.#byTopic.get(message.topic);
     if (!subscribers) return;
     this.counts.wanted += 1;
-    for (const [id, deliver] of [...subscribers]) {
+    for (const [id, { deliver, isAttended }] of [...subscribers]) {
       this.counts.due += 1;
-      if (!subscribers.has(id)) {
-        this.counts.closed += 1; // an earlier subscriber cancelled this one
+      // An earlier subscriber cancelled this one, or it has nobody who would read.
+      if (!subscribers.has(id) || isAttended?.() === false) {
+        this.counts.closed += 1;
         continue;
       }
       try {

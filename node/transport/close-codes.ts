@@ -22,6 +22,7 @@ export const CLOSE_CODES = {
   SELF_DIAL: 0x4e5b26,
   PROTOCOL_VERSION: 0x4e5b27,
   NO_CERTIFICATE: 0x4e5b28,
+  TOO_MANY_LINKS: 0x4e5b29,
 } as const;
 
 export type CloseName = keyof typeof CLOSE_CODES;

@@ -21,6 +21,8 @@ import type { PeerId } from './transport.ts';
 
 const HELLO_STREAM = 0;
 const HELLO_URGENCY = 0;
+/** What a peer is told that comes when all links are taken. */
+export const NO_ROOM = 'this node has as many links as it may have';
 
 /** A key pair and the id that its public key hashes to. */
 export interface Identity extends Signer {
@@ -38,6 +40,8 @@ export interface HelloModules {
   readonly agent: Identity;
   readonly signing: Signing;
   readonly needsPump: () => void;
+  /** Whether one more link may be had with this peer. */
+  readonly hasRoomFor: (peerId: PeerId) => boolean;
   readonly refuse: (name: RefusalName, why: string) => void;
   /** Both sides have accepted each other. */
   readonly accepted: (theirs: Hello) => void;
@@ -141,6 +145,10 @@ export class HelloExchange {
     const refusal = refusalOf(hello, { networkId: ownHello.networkId, peerId: machine.id, expected });
     if (refusal !== undefined) {
       this.#refuse(refusal.name, refusal.why);
+      return;
+    }
+    if (!this.#modules.hasRoomFor(peerIdOf(hello))) {
+      this.#refuse('TOO_MANY_LINKS', NO_ROOM);
       return;
     }
     const peer = { hello, helloBytes, certificateSha256: peerCertificateSha256 };

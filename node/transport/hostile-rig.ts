@@ -8,6 +8,9 @@ import type { RigNode } from './transport-rig.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
 import { UdpSocket } from './udp-socket.ts';
 
+/** Whom a hostile peer attacks; tells only what anyone could know of it. */
+type Target = Pick<RigNode, 'address'> & { readonly transport: Pick<RigNode['transport'], 'peerId'> };
+
 /** A peer that speaks QUIC and the hello as it should, and beyond that whatever a test wants. */
 export async function hostilePeer(modules: RigNode['modules']) {
   const certificate = createProcessCertificate();
@@ -30,7 +33,7 @@ export async function hostilePeer(modules: RigNode['modules']) {
   return {
     endpoint,
     /** A proven link, whose native connection the test may abuse. */
-    async linked(target: RigNode): Promise<QuicConnection> {
+    async linked(target: Target): Promise<QuicConnection> {
       const connection = endpoint.connect(target.address);
       const ownHello = {
         networkId: 'rig',
@@ -46,7 +49,7 @@ export async function hostilePeer(modules: RigNode['modules']) {
       return connection;
     },
     /** A connection with TLS done on which `bytes` are sent in place of a hello; gives how it was closed. */
-    async saysInstead(target: RigNode, streamId: number, bytes: Uint8Array): Promise<string> {
+    async saysInstead(target: Target, streamId: number, bytes: Uint8Array): Promise<string> {
       const connection = endpoint.connect(target.address);
       const closed = Promise.withResolvers<string>();
       let left = bytes;

@@ -42,6 +42,8 @@ export class LinkKeeper implements SessionOwner {
   requestHandler: RequestHandler | undefined;
   readonly #clock: Clock;
   readonly #dials = new Map<PeerSession, DialOutcome>();
+  /** Sessions that were never canonical: nobody heard of their beginning, so nobody hears of their end. */
+  readonly #lost = new WeakSet<PeerSession>();
 
   constructor(tuning: TransportTuning, certificateSha256: Uint8Array, modules: LinkKeeperModules) {
     this.machine = modules.machine;
@@ -101,6 +103,11 @@ export class LinkKeeper implements SessionOwner {
     for (const session of this.sessions) session.tick(nowMs);
   }
 
+  /** A peer that has a link may always take another, which replaces it. */
+  hasRoomFor(peerId: PeerId): boolean {
+    return this.table.size < this.tuning.maxLinks || this.table.get(peerId) !== undefined;
+  }
+
   established(session: PeerSession, theirs: Hello, contender: Contender): PeerLink {
     const { host, port } = session.connection.remote;
     const remote = { host: unmapped(host), port };
@@ -115,8 +122,10 @@ export class LinkKeeper implements SessionOwner {
       establishedAtMs: contender.establishedAtMs,
     });
     const drainUntilMs = contender.establishedAtMs + this.tuning.drainMs;
-    if (admission.kind === 'lost') session.drainUntilMs = drainUntilMs;
-    else {
+    if (admission.kind === 'lost') {
+      session.drainUntilMs = drainUntilMs;
+      this.#lost.add(session);
+    } else {
       this.counters.establishedTotal += 1;
       if (admission.kind === 'replaced') {
         const { previous } = admission;
@@ -137,7 +146,7 @@ export class LinkKeeper implements SessionOwner {
     if (link === undefined) {
       this.counters.countRefusal(reason);
       this.log.debug({ remote: session.connection.remote, reason }, 'a connection ended before its hello');
-    } else {
+    } else if (!this.#lost.has(session)) {
       const wasCanonical = this.table.remove(session);
       if (wasCanonical) this.counters.disconnectsTotal += 1;
       this.counters.closedTotal += 1;
@@ -169,7 +178,7 @@ export class LinkKeeper implements SessionOwner {
 
   readerExited(session: PeerSession, detail: string): void {
     this.counters.readerExitedTotal += 1;
-    if (session.link) this.#announce('ReaderExited', session.link, detail);
+    if (session.link && !this.#lost.has(session)) this.#announce('ReaderExited', session.link, detail);
   }
 
   malformed(): void {

@@ -62,6 +62,52 @@ test('a replaced link is announced, drains and closes by name; the peer is never
   ]);
 });
 
+test('nobody hears of a connection that lost a race: it never was a link, and its end is none', async () => {
+  await using rig = new TransportRig();
+  const options = { tuning: { drainMs: 100, tickMs: 20 } };
+  const pair = [await rig.node(options), await rig.node(options)];
+  const [low, high] = pair.toSorted((a, b) => (a.transport.peerId < b.transport.peerId ? -1 : 1));
+  if (low === undefined || high === undefined) throw new Error('two nodes were started');
+  const kept = await high.transport.dial(low.address, { signal: signal() });
+  await until('the other side', () => low.transport.linkTo(high.transport.peerId), soon);
+  // Within the window of simultaneity the larger peer id's connection stands, so that this one loses.
+  await low.transport.dial(high.address, { signal: signal() });
+  for (const { transport } of [low, high])
+    await until('it to drain', () => transport.stats().openConnections === 1 || undefined, soon);
+  for (const { transport, events } of [low, high]) {
+    expect(events.map(({ event }) => event)).toEqual(['Established']);
+    expect(transport.stats()).toMatchObject({ establishedTotal: 1, replacedTotal: 0, closedTotal: 0 });
+  }
+  expect(high.transport.linkTo(low.transport.peerId)).toBe(kept);
+});
+
+test('a node that has all the links it may have refuses the next peer by name on both sides', async () => {
+  await using rig = new TransportRig();
+  const full = await rig.node({ tuning: { maxLinks: 2 } });
+  const members = [await rig.node(), await rig.node()];
+  for (const { transport } of members) await transport.dial(full.address, { signal: signal() });
+  await until('both links', () => full.transport.links().length === 2 || undefined, soon);
+  const late = await rig.node();
+  await expect(late.transport.dial(full.address, { signal: signal() })).rejects.toMatchObject({
+    code: 'TOO_MANY_LINKS',
+  });
+  for (const { transport } of [full, late]) {
+    expect(transport.stats().helloRefusalsByReason).toEqual({ TOO_MANY_LINKS: 1 });
+  }
+  expect(full.transport.links()).toHaveLength(2);
+  await members[0]?.transport.dial(full.address, { signal: signal() }); // who is in may come again
+});
+
+test('strangers that come at the same time share the room that is left, and no more', async () => {
+  await using rig = new TransportRig();
+  const full = await rig.node({ tuning: { maxLinks: 2 } });
+  const crowd = await Promise.all(Array.from({ length: 6 }, () => rig.node()));
+  await Promise.allSettled(crowd.map(({ transport }) => transport.dial(full.address, { signal: signal() })));
+  const refused = () => full.transport.stats().helloRefusalsByReason.TOO_MANY_LINKS === 4 || undefined;
+  await until('four to be refused', refused, soon);
+  expect(full.transport.links()).toHaveLength(2);
+});
+
 test('a dial to a peer that has a link gives that link', async () => {
   await using rig = new TransportRig();
   const [a, b] = await rig.pair();

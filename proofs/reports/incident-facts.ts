@@ -1,3 +1,4 @@
+import { endedWell } from '../process-exit.ts';
 import type { Proof } from '../read-proof.ts';
 import { shortDuration } from './cells.ts';
 
@@ -6,11 +7,23 @@ export function incidentFacts(proof: Proof): readonly string[] {
   return proof.records.flatMap((record): string[] => {
     switch (record.type) {
       case 'process_exited': {
-        if (record.expected) return [];
+        if (endedWell(record)) return [];
         const how = record.signal ?? `code ${record.code ?? 'unknown'}`;
         const words = record.last_words.at(-1);
         const last = words === undefined ? '' : `; last words: ${words}`;
         return [`${record.role} ${record.node} ended unexpectedly (${how})${last}`];
+      }
+      case 'telemetry_skipped': {
+        const where = record.window === null ? 'outside windows' : `in window ${record.window}`;
+        return [`${record.rounds} rounds of telemetry were skipped ${where}: ${record.why}`];
+      }
+      case 'control_tally': {
+        const { lost, restarts, forged, malformed } = record;
+        const told = Object.entries({ lost, restarts, forged, malformed }).filter(([, count]) => count > 0);
+        if (told.length === 0) return [];
+        const where = record.window === null ? 'outside windows' : `window ${record.window}`;
+        const counts = told.map(([what, count]) => `${count} ${what}`).join(', ');
+        return [`${where}: control channel of ${record.node}: ${counts}`];
       }
       case 'restart_declared':
         return [`window ${record.window} ${record.scenario}: restarted ${record.node} on purpose`];

@@ -8,10 +8,11 @@ interface IdentifyModules {
   readonly clock: Clock;
   readonly version: string;
   readonly startedMs: number;
+  readonly unhandledErrors: () => number;
 }
 
 /** `discover`: who and where this runner is, and whether it hears its node. */
-export function discover({ link, clock, version, startedMs }: IdentifyModules) {
+export function discover({ link, clock, version, startedMs, unhandledErrors }: IdentifyModules) {
   return action(plainParamsSchema, (_params, call) => {
     const { streams } = link;
     const details: DiscoverDetails = {
@@ -19,6 +20,7 @@ export function discover({ link, clock, version, startedMs }: IdentifyModules) {
       streams,
       streams_attached: streams.direct && streams.events,
       node_connects: link.attachedTimes('direct'),
+      unhandled_errors_total: unhandledErrors(),
       uptime_secs: (clock.nowMs() - startedMs) / 1_000,
     };
     call.report('discover_reply', details);

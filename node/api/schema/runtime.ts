@@ -43,6 +43,12 @@ export const runtimeDocumentSchema = z.strictObject({
     sse_events_evicted_total: counter,
     requests_total: counter,
     unauthorized_total: counter,
+    rejected_total: counter.describe('requests answered with a 4xx other than 401'),
+    malformed_http_total: counter.describe('connections that did not speak HTTP'),
+    timed_out_total: counter.describe(
+      'requests that did not come in whole in time; their connections were ended',
+    ),
+    sse_budget_bytes: gauge.describe('what may wait for all event readers together'),
   }),
 });
 export type RuntimeDocument = z.infer<typeof runtimeDocumentSchema>;

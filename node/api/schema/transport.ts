@@ -19,6 +19,11 @@ const refusals = z.strictObject({
   hello_refusals_by_reason: z.record(z.string(), counter),
   malformed_frames_total: counter,
   socket_send_errors_total: counter.describe('datagrams the socket did not take: lost, not fatal'),
+  stray_datagrams_total: counter.describe('datagrams that belong to no connection and begin none'),
+  refused_inbound_total: counter.describe(
+    'handshakes not begun, since too many strangers had not finished theirs',
+  ),
+  expired_requests_total: counter.describe('requests of peers whose rest did not come in time'),
 });
 
 /**
