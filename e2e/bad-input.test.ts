@@ -5,25 +5,13 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { meshproof } from './short-command.ts';
 
 let home: string;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'meshproof-bad-'));
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
-
-function meshproof(...args: readonly string[]): Promise<{ code: number; stderr: string; stdout: string }> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['bin/meshproof.mjs', ...args],
-      { timeout: 60_000 },
-      (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stderr, stdout });
-      },
-    );
-  });
-}
 
 const CASES: readonly (readonly [string, readonly string[], RegExp])[] = [
   [

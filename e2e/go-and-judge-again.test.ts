@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readProof } from '../proofs/read-proof.ts';
 import { MeshproofProcess } from './meshproof-process.ts';
+import { meshproof } from './short-command.ts';
 
 let run: MeshproofProcess;
 let copies: string;
@@ -32,19 +32,6 @@ async function copyOfProof(name: string): Promise<string> {
   const copy = join(copies, name);
   await cp(run.proofDir, copy, { recursive: true });
   return copy;
-}
-
-function meshproof(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['bin/meshproof.mjs', ...args],
-      { timeout: 60_000 },
-      (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
-      },
-    );
-  });
 }
 
 describe('a healthy mesh of six', () => {
