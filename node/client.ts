@@ -1,5 +1,6 @@
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { z } from 'zod';
+import { type HttpTunnel, httpPool } from '../kit/http-pool.ts';
 import {
   type DirectSendBody,
   type DirectSendRequest,
@@ -8,6 +9,12 @@ import {
 } from './api/schema/direct-send.ts';
 import { DOCUMENT_BODIES, DOCUMENT_PATHS, type NodeDocumentName } from './api/schema/documents.ts';
 import { okSchema } from './api/schema/envelope.ts';
+import {
+  type AppendLogBody,
+  appendLogBodySchema,
+  type LogHeadBody,
+  logHeadBodySchema,
+} from './api/schema/log.ts';
 import {
   directMessageEventSchema,
   messageEventSchema,
@@ -45,6 +52,8 @@ export interface NodeClientOptions {
   readonly token: string;
   /** For every call that does not name its own; 15 s when absent. */
   readonly timeoutMs?: number;
+  /** The way there when it is not TCP from here. */
+  readonly tunnel?: HttpTunnel | undefined;
 }
 
 type DocumentBody<Name extends NodeDocumentName> = z.infer<(typeof DOCUMENT_BODIES)[Name]>;
@@ -80,16 +89,17 @@ export type PeerEvent = NodeEvent<DataOf<typeof PEER_EVENTS>>;
  * ones are `NODE_BAD_BODY`. Every call has a deadline and may be aborted. One keep-alive pool; `close` ends it.
  *
  * Every method throws `NodeError`: `NODE_UNREACHABLE`, `NODE_TIMEOUT`, `NODE_HTTP_ERROR`, `NODE_BAD_BODY`; and the
- * reason of `signal` when the caller aborts.
+ * reason of `signal` when the caller aborts. What a `tunnel` fails with (a `FaultError`) says nothing about the node and
+ * is thrown as it is.
  */
 export class NodeClient {
   readonly baseUrl: string;
   readonly #pool: Pool;
   readonly #http: HttpExchange;
 
-  constructor({ baseUrl, token, timeoutMs = DEFAULT_TIMEOUT_MS }: NodeClientOptions) {
+  constructor({ baseUrl, token, timeoutMs = DEFAULT_TIMEOUT_MS, tunnel }: NodeClientOptions) {
     this.baseUrl = baseUrl;
-    this.#pool = new Pool(baseUrl, { connections: MAX_CONNECTIONS });
+    this.#pool = httpPool(baseUrl, MAX_CONNECTIONS, tunnel);
     this.#http = new HttpExchange({ pool: this.#pool, baseUrl, token, timeoutMs });
   }
 
@@ -153,6 +163,17 @@ export class NodeClient {
     return this.#http.json('GET', '/direct/connections', directConnectionsBodySchema, options);
   }
 
+  /** Appends an entry to the topic's replicated log; gives its head with the entry. */
+  appendLog(topic: string, payload: Uint8Array, options?: CallOptions): Promise<AppendLogBody> {
+    const body = { payload: Buffer.from(payload).toString('base64') };
+    return this.#http.json('POST', `${logPath(topic)}/entries`, appendLogBodySchema, options, body);
+  }
+
+  /** Height and head hash of the topic's replicated log; height 0 for a topic that nobody wrote to. */
+  logHead(topic: string, options?: CallOptions): Promise<LogHeadBody> {
+    return this.#http.json('GET', logPath(topic), logHeadBodySchema, options);
+  }
+
   async shutdown(options?: CallOptions): Promise<void> {
     await this.#http.json('POST', '/shutdown', shutdownBodySchema, options);
   }
@@ -176,4 +197,8 @@ export class NodeClient {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
+}
+
+function logPath(topic: string): string {
+  return `/logs/${encodeURIComponent(topic)}`;
 }

@@ -15,6 +15,8 @@ describe('the configuration of a node', () => {
       machineKeyPath: '/etc/meshproof/data/machine.key',
       agentKeyPath: '/etc/meshproof/data/agent.key',
       knownPeers: [],
+      peerExchange: true,
+      maxDatagramBytes: null,
       networkId: 'meshproof',
       instanceName: null,
       logLevel: 'warn',
@@ -29,6 +31,8 @@ describe('the configuration of a node', () => {
       machine_key_path = "/keys/m"
       agent_key_path = "keys/a"
       known_peers = ["10.0.0.1:5483", "node.example.org:5483"]
+      peer_exchange = false
+      max_datagram_bytes = 1350
       network_id = "staging"
       instance_name = "alice"
       log_level = "debug"
@@ -43,6 +47,8 @@ describe('the configuration of a node', () => {
         { host: '10.0.0.1', port: 5_483 },
         { host: 'node.example.org', port: 5_483 },
       ],
+      peerExchange: false,
+      maxDatagramBytes: 1_350,
       networkId: 'staging',
       instanceName: 'alice',
       logLevel: 'debug',
@@ -77,6 +83,16 @@ describe('the configuration of a node', () => {
       'data_dir = "d"\nknown_peers = "10.0.0.1:5483"',
       'TOML_VALUE',
       `${FILE}: known_peers is "10.0.0.1:5483": expected a list of "host:port"`,
+    ],
+    [
+      'data_dir = "d"\nmax_datagram_bytes = 1199',
+      'TOML_VALUE',
+      `${FILE}: max_datagram_bytes is 1199: expected a number of bytes from 1200 to 16383`,
+    ],
+    [
+      'data_dir = "d"\npeer_exchange = "no"',
+      'TOML_VALUE',
+      `${FILE}: peer_exchange is "no": expected true or false`,
     ],
     [
       'data_dir = "d"\nlog_level = "loud"',

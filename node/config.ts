@@ -22,6 +22,8 @@ const apiAddress = address('a loopback "host:port", like "127.0.0.1:12700"').ref
 );
 const path = z.string('expected a path').min(1, 'expected a path');
 
+const DATAGRAM_SIZE = 'expected a number of bytes from 1200 to 16383';
+
 const fileSchema = z.strictObject({
   data_dir: path,
   bind_address: address('"host:port" for the UDP socket').default({ host: '::', port: 5_483 }),
@@ -35,6 +37,12 @@ const fileSchema = z.strictObject({
     )
     .max(256, 'expected at most 256 peers; others are learnt from them')
     .default([]),
+  peer_exchange: z.boolean('expected true or false').default(true),
+  max_datagram_bytes: z
+    .int(DATAGRAM_SIZE)
+    .min(1_200, DATAGRAM_SIZE) // RFC 9000 section 14: QUIC needs as much
+    .max(16_383, DATAGRAM_SIZE)
+    .optional(),
   network_id: z.string('expected a text').max(64, 'expected at most 64 characters').default('meshproof'),
   instance_name: z
     .string('expected a text')
@@ -54,6 +62,13 @@ export interface NodeConfig {
   readonly machineKeyPath: string;
   readonly agentKeyPath: string;
   readonly knownPeers: readonly SocketAddress[];
+  /**
+   * Whether addresses of peers are told and believed. Without it only `knownPeers` are dialled: for meshes in which each
+   * peer must be reached by the way that was configured, such as a link proxy.
+   */
+  readonly peerExchange: boolean;
+  /** Largest UDP payload to send on any path; null for what each path carries by itself: loopback more than a network. */
+  readonly maxDatagramBytes: number | null;
   /** Nodes talk only to nodes of the same network. */
   readonly networkId: string;
   readonly instanceName: string | null;
@@ -88,6 +103,8 @@ export function parseConfig(text: string, file: string): NodeConfig {
     machineKeyPath: absolute(parsed.machine_key_path ?? join(dataDir, 'machine.key')),
     agentKeyPath: absolute(parsed.agent_key_path ?? join(dataDir, 'agent.key')),
     knownPeers: parsed.known_peers,
+    peerExchange: parsed.peer_exchange,
+    maxDatagramBytes: parsed.max_datagram_bytes ?? null,
     networkId: parsed.network_id,
     instanceName: parsed.instance_name ?? null,
     logLevel: parsed.log_level,

@@ -60,8 +60,8 @@ async function configFile(keys: Record<string, string>): Promise<string> {
   return file;
 }
 
-async function startListening() {
-  const program = start('--config', await configFile({}), '--json');
+async function startListening(keys: Record<string, string> = {}) {
+  const program = start('--config', await configFile(keys), '--json');
   const line = await until(
     'the listening line',
     () => (program.said.out.includes('\n') || program.child.exitCode !== null ? program.said.out : undefined),
@@ -143,6 +143,28 @@ describe('a node that listens', () => {
     expect(out.trimEnd().split('\n')).toHaveLength(1);
     await expect(stat(join(dir, 'data', 'api.port'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'can be ended by %s and started again at once on the same ports, with clients still attached',
+    async (signal) => {
+      const first = await startListening();
+      const ports = { api_address: first.listening.api, bind_address: first.listening.udp };
+      const token = await readFile(join(dir, 'data', 'api-token'), 'utf8');
+      const client = new NodeClient({ baseUrl: `http://${first.listening.api}`, token });
+      let running = first;
+      for (let round = 0; round < 3; round += 1) {
+        await client.peerEvents();
+        await client.health();
+        running.child.kill(signal);
+        await running.ended();
+        running = await startListening(ports);
+        expect(running.said.err).toBe('');
+        expect(running.listening).toMatchObject({ api: ports.api_address, udp: ports.bind_address });
+      }
+      await client.close();
+    },
+    30_000,
+  );
 
   it('ends when the process that started it is gone', async () => {
     const { child, ended } = await startListening();

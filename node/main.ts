@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { causesOf, FaultError, messageOf, UsageError } from '../kit/errors.ts';
 import { onParentGone } from '../kit/lifeline.ts';
+import { serviceManager } from '../kit/systemd-notify.ts';
 import { formatAddress } from './api/address.ts';
 import { VERSION } from './api/version.ts';
 import { loadConfig } from './config.ts';
@@ -88,7 +89,9 @@ async function run(configFile: string, asJson: boolean): Promise<void> {
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => void stop(signal));
   onParentGone(() => void stop('the parent is gone'));
+  const manager = serviceManager({ onFailure: (why) => log.warn(why) });
   announce(await node.start(), asJson);
+  manager.ready();
 }
 
 try {

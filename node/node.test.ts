@@ -165,6 +165,20 @@ describe('two nodes', () => {
     await lonely.client.unsubscribe(id);
   });
 
+  it('come to the same head of a log that both write to', async () => {
+    for (let nth = 0; nth < 5; nth += 1) {
+      await alice.client.appendLog('ledger', Buffer.from(`alice ${nth}`));
+      await bob.client.appendLog('ledger', Buffer.from(`bob ${nth}`));
+    }
+    const equal = async () => {
+      const [one, two] = [await alice.client.logHead('ledger'), await bob.client.logHead('ledger')];
+      return one.height === 10 && one.head_hash === two.head_hash ? one : undefined;
+    };
+    const { origins } = await until('equal heads', equal, { budgetMs: 10_000, everyMs: 20 });
+    const writers = origins.map(({ agent_id }) => agent_id);
+    expect(writers.toSorted()).toEqual([alice.agentId, bob.agentId].toSorted());
+  });
+
   it('keep a different boot id each, and count up inside it', async () => {
     const [one, two] = [await readStrictly(alice, 'runtime'), await readStrictly(bob, 'runtime')];
     expect(one.boot_id).not.toBe(two.boot_id);

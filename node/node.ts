@@ -16,7 +16,9 @@ import { ownBundleDigest } from './diagnostics/own-bundle.ts';
 import { RuntimeMonitor } from './diagnostics/runtime.ts';
 import { transportDocument } from './diagnostics/transport.ts';
 import { DirectMessages } from './direct/direct-messages.ts';
+import { LinkProver } from './direct/link-prover.ts';
 import { loadIdentity, type NodeIdentity } from './identity/load-identity.ts';
+import { ReplicatedLog } from './log/replicated-log.ts';
 import { Membership } from './membership/membership.ts';
 import { PubSub } from './pubsub/pubsub.ts';
 import { QuicTransport } from './transport/quic-transport.ts';
@@ -83,7 +85,7 @@ export class MeshNode {
   }
 
   async #start(): Promise<RunningNode> {
-    const { bindAddress, dataDir, networkId } = this.#config;
+    const { bindAddress, dataDir, networkId, maxDatagramBytes } = this.#config;
     const { log, random = new Random(Random.freshSeed()) } = this.#modules;
     const clock = this.#clock;
     const startedAtMs = clock.nowMs();
@@ -93,21 +95,36 @@ export class MeshNode {
     this.#started.push({ name: 'signing', stop: () => signing.close() });
     const { machine, agent } = await loadIdentity({ ...this.#config, signing });
 
+    const tuning = maxDatagramBytes !== null && {
+      datagramBytes: maxDatagramBytes,
+      loopbackDatagramBytes: maxDatagramBytes,
+    };
     const transport = new QuicTransport(
-      { bind: bindAddress, networkId },
+      { bind: bindAddress, networkId, ...(tuning && { tuning }) },
       { machine, agent, signing, clock, log },
     );
     const membership = new Membership(this.#config, { transport, clock, random, log });
     const pubsub = new PubSub({}, { transport, agent, signing, clock, random, log });
     const direct = new DirectMessages(
       {},
-      { transport, agentId: agent.id, machineId: machine.id, clock, log },
+      {
+        transport,
+        agentId: agent.id,
+        machineId: machine.id,
+        clock,
+        log,
+        ensureLink: (peerId, signal) => membership.ensureLink(peerId, signal),
+        pathTo: (peerId) => transport.pathTo(peerId),
+      },
     );
+    const logs = new ReplicatedLog({}, { transport, agent, signing, clock, random, log });
+    const prover = new LinkProver({ transport, clock, log });
     const handling = new ControlHandling(() => clock.nowMs());
     const forMembership = (link: PeerLink, frame: Uint8Array) =>
       handling.take(link.peerId, () => membership.handleControlFrame(link, frame));
     transport.onFrame('control', (link, frame) => {
       if (forMembership(link, frame) || pubsub.handleControlFrame(link, frame)) return;
+      if (logs.handleControlFrame(link, frame)) return;
       log.debug({ peerId: link.peerId, kind: frame[0] }, 'a control frame of a kind that nobody knows');
     });
 
@@ -126,7 +143,7 @@ export class MeshNode {
       dm: () => direct.diagnostics(),
       connectivity: () =>
         connectivityDocument(transport.stats(), { peerId: machine.id, uptimeSecs: uptimeSecs() }),
-      transport: () => transportDocument(transport.stats(), this.#config.knownPeers),
+      transport: () => transportDocument(transport.stats(), prover.counts(), this.#config.knownPeers),
       runtime: () => runtime.document(),
     };
     const api = new ApiServer(
@@ -135,6 +152,7 @@ export class MeshNode {
         facts,
         pubsub,
         direct,
+        logs,
         links: transport,
         documents,
         requestShutdown: () => this.#modules.onShutdownRequested(),
@@ -144,9 +162,11 @@ export class MeshNode {
     const udpAddress = await this.#begin('transport', transport);
     await this.#begin('pubsub', pubsub);
     await this.#begin('direct', direct);
+    await this.#begin('logs', logs);
     await this.#begin('runtime', runtime);
     const apiAddress = await this.#begin('api', api);
     await this.#begin('membership', membership);
+    await this.#begin('link prover', prover);
     return {
       udpAddress,
       apiAddress,

@@ -11,6 +11,7 @@ import { errorReply } from './error-reply.ts';
 import { EventStreams } from './event-streams.ts';
 import { diagnosticsRoutes } from './routes/diagnostics.ts';
 import { directRoutes } from './routes/direct.ts';
+import { logRoutes } from './routes/logs.ts';
 import { pubsubRoutes } from './routes/pubsub.ts';
 import { statusRoutes } from './routes/status.ts';
 import { UNAUTHORIZED_BODY } from './schema/envelope.ts';
@@ -28,6 +29,7 @@ const HEAD_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const TIMEOUT_CHECK_MS = 1_000;
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/health']);
+const MAX_PARAM_LENGTH = 1_024; // a topic of 256 bytes, each as %XX, and some
 const PORT_FILE = 'api.port';
 
 interface ApiOptions {
@@ -148,6 +150,7 @@ export class ApiServer {
         else if (what === 'malformed') this.#malformedHttp += 1;
       },
       return503OnClosing: false,
+      routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     });
     app.server.maxConnections = MAX_CONNECTIONS;
 
@@ -184,6 +187,7 @@ export class ApiServer {
     statusRoutes(app, this.#services, () => (this.#address ? formatAddress(this.#address) : ''));
     pubsubRoutes(app, this.#services, { subscriptions: this.#subscriptions, events: this.#streams.events });
     directRoutes(app, this.#services, this.#streams);
+    logRoutes(app, this.#services);
     diagnosticsRoutes(app, this.#services, this.#streams);
     return app;
   }

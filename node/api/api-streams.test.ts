@@ -142,7 +142,7 @@ it('tells of links on /peers/events and /events', async () => {
   await atLeast(peers, 3);
   expect(peers[0]).toEqual({
     event: 'peer-lifecycle',
-    data: { peer_id: link.peerId, event: 'Established', at_ms: 1_700_000_000_000 },
+    data: { peer_id: link.peerId, event: 'Established', at_ms: 1_700_000_000_000, reason: null },
   });
   await atLeast(events, 2);
   expect(events.map(({ event }) => event)).toEqual(['peer:connected', 'peer:disconnected']);

@@ -27,6 +27,9 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   PUBLISH_QUEUE_FULL: 503,
   PUBSUB_STOPPED: 503,
   SUBSCRIPTIONS_FULL: 503,
+  LOG_FULL: 507,
+  LOG_QUEUE_FULL: 503,
+  LOG_STOPPED: 503,
 };
 
 /** The status and body for anything thrown in a handler. Codes become lower-case machine codes; details go beside. */

@@ -26,11 +26,12 @@ export class EventStreams {
     };
     this.#stops.push(
       () => stopDirect(),
-      links.onLink(({ event, link, atUnixMs }) => {
+      links.onLink(({ event, link, atUnixMs, reason }) => {
         this.peers.send('peer-lifecycle', {
           peer_id: link.peerId,
           event,
           at_ms: Math.round(atUnixMs),
+          reason,
         } satisfies PeerLifecycleEvent);
         if (event === 'Established') this.#peer('peer:connected', link.peerId);
         const isGone = event === 'Closed' && !links.links().some(({ peerId }) => peerId === link.peerId);

@@ -6,10 +6,14 @@ import { pino } from 'pino';
 import { realClock } from '../../kit/clock.ts';
 import { FaultError } from '../../kit/errors.ts';
 import { sha256Hex } from '../../kit/hash.ts';
+import { Random } from '../../kit/random.ts';
 import { connectivityDocument } from '../diagnostics/connectivity.ts';
 import { RuntimeMonitor } from '../diagnostics/runtime.ts';
 import { transportDocument } from '../diagnostics/transport.ts';
 import { DirectMessages } from '../direct/direct-messages.ts';
+import { LinkProver } from '../direct/link-prover.ts';
+import { cheapSigning, writerNamed } from '../log/log-fixture.ts';
+import { ReplicatedLog } from '../log/replicated-log.ts';
 import {
   type GossipMessage,
   Subscriptions as PubSubSubscriptions,
@@ -38,6 +42,7 @@ export class FakeTransport implements Transport {
   onFrame = () => {};
   onRequest = () => {};
   closeLink = () => {};
+  pathTo = () => undefined;
 
   onLink = (listener: (event: LinkEvent) => void) => {
     this.listeners.add(listener);
@@ -51,6 +56,7 @@ export class FakeTransport implements Transport {
     establishedTotal: 0,
     replacedTotal: 0,
     closedTotal: 0,
+    closedByReason: {},
     readerExitedTotal: 0,
     dialsTotal: 0,
     inboundTotal: 0,
@@ -127,6 +133,18 @@ export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } =
     { transport, agentId: OWN_AGENT, machineId: OWN_MACHINE, clock: realClock, log },
   );
   direct.start();
+  const agent = writerNamed('own agent');
+  const logs = new ReplicatedLog(
+    { maxEntriesPerTopic: 4 },
+    {
+      transport,
+      agent,
+      signing: cheapSigning,
+      clock: realClock,
+      random: new Random(1),
+      log: { ...log, debug: () => {} },
+    },
+  );
   const noSigning = {
     backend: 'native',
     workers: 0,
@@ -156,6 +174,7 @@ export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } =
     },
     pubsub,
     direct,
+    logs,
     links: transport,
     documents: {
       gossip: () => {
@@ -164,7 +183,12 @@ export async function startFakeApi({ dataDir: givenDir }: { dataDir?: string } =
       ack: () => direct.ackDiagnostics(),
       dm: () => direct.diagnostics(),
       connectivity: () => connectivityDocument(transport.stats(), { peerId: OWN_MACHINE, uptimeSecs: 1 }),
-      transport: () => transportDocument(transport.stats(), []),
+      transport: () =>
+        transportDocument(
+          transport.stats(),
+          new LinkProver({ transport, clock: realClock, log }).counts(),
+          [],
+        ),
       runtime: () => runtime.document(),
     },
     requestShutdown: () => {

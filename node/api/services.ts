@@ -1,4 +1,5 @@
 import type { DirectMessages } from '../direct/direct-messages.ts';
+import type { ReplicatedLog } from '../log/replicated-log.ts';
 import type { PubSub } from '../pubsub/pubsub.ts';
 import type { LinkEvent, PeerLink } from '../transport/transport.ts';
 import type { AckDocument } from './schema/ack.ts';
@@ -14,6 +15,9 @@ export type PubSubService = Pick<PubSub, 'publish' | 'subscribe' | 'recordSlowSu
 
 /** What the API asks of direct messages; a failed send rejects with a code of `DIRECT_ERROR_STATUS` in upper case. */
 export type DirectService = Pick<DirectMessages, 'send' | 'subscribe' | 'subscriberEvicted'>;
+
+/** What the API asks of the replicated log; a failed append rejects with `LogError`. */
+type LogService = Pick<ReplicatedLog, 'append' | 'headOf' | 'overview'>;
 
 /** What the API asks of the transport. */
 export interface LinkService {
@@ -48,6 +52,7 @@ export interface ApiServices {
   readonly facts: NodeFacts;
   readonly pubsub: PubSubService;
   readonly direct: DirectService;
+  readonly logs: LogService;
   readonly links: LinkService;
   readonly documents: DocumentService;
   /** Begins an orderly stop of the whole node; returns at once. */

@@ -1,7 +1,7 @@
 import type { Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
 import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
-import { codeOf, messageOf } from '../../kit/errors.ts';
+import { codeOf, FaultError, type MeshproofError, messageOf } from '../../kit/errors.ts';
 import { badBody, parseBody } from './body.ts';
 import { NodeError, NodeHttpError } from './errors.ts';
 
@@ -127,8 +127,9 @@ export class HttpExchange {
     }
   }
 
-  #nodeError(call: string, error: unknown): NodeError {
+  #nodeError(call: string, error: unknown): MeshproofError {
     if (error instanceof NodeError) return error;
+    if (error instanceof FaultError) return error; // the way to the node failed, not the node
     const url = this.#baseUrl;
     if (error instanceof DeadlineError) {
       const { budget_ms = null } = error.details;

@@ -7,6 +7,13 @@ import { connectivityDocument } from './connectivity.ts';
 import { transportDocument } from './transport.ts';
 import { transportEnvironment } from './transport-environment.ts';
 
+const PROOFS = {
+  sentTotal: 4,
+  provenTotal: 1,
+  unansweredTotal: 2,
+  inconclusiveTotal: 1,
+  linksClosedTotal: 0,
+};
 const SELF = { peerId: OWN_MACHINE, uptimeSecs: 12.7 };
 
 function linkStats(name: string, known: Partial<LinkStats> = {}): LinkStats {
@@ -93,11 +100,14 @@ it('counts configured peers as connected when a live link goes to their address'
     { host: '127.0.0.1', port: 4_000 },
     { host: '127.0.0.1', port: 4_001 },
   ];
-  const { transport } = transportDocumentSchema.parse(transportDocument(statsOf([linkStats('a')]), known));
+  const { transport } = transportDocumentSchema.parse(
+    transportDocument(statsOf([linkStats('a')]), PROOFS, known),
+  );
   expect(transport).toMatchObject({
     connected_bootstrap_nodes: 1,
     total_bootstrap_nodes: 2,
     active_connections: 1,
   });
   expect(transport.quic_open_connections).toBe(transport.reader_handle_count);
+  expect(transport.link_proofs).toMatchObject({ sent_total: 4, unanswered_total: 2 });
 });

@@ -1,10 +1,12 @@
 import { formatAddress } from '../api/address.ts';
 import type { TransportDocument } from '../api/schema/transport.ts';
+import type { LinkProofCounts } from '../direct/link-prover.ts';
 import type { SocketAddress, TransportStats } from '../transport/transport.ts';
 
 /** Maps what the transport knows to `/diagnostics/transport`. What nobody measures is null, never 0. Pure. */
 export function transportDocument(
   stats: TransportStats,
+  proofs: LinkProofCounts,
   knownPeers: readonly SocketAddress[],
 ): TransportDocument {
   const links = stats.links.map(({ link }) => link);
@@ -39,6 +41,14 @@ export function transportDocument(
         generations_closed: stats.closedTotal,
         reader_exited: stats.readerExitedTotal,
         event_lag_batches: 0,
+      },
+      closed_by_reason: { ...stats.closedByReason },
+      link_proofs: {
+        sent_total: proofs.sentTotal,
+        proven_total: proofs.provenTotal,
+        unanswered_total: proofs.unansweredTotal,
+        inconclusive_total: proofs.inconclusiveTotal,
+        links_closed_total: proofs.linksClosedTotal,
       },
       quic_open_connections: stats.openConnections,
       reader_handle_count: links.length,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../kit/clock.ts';
 import type { AckDocument } from '../api/schema/ack.ts';
 import type { DmDocument } from '../api/schema/dm.ts';
-import type { AgentId, PeerId, Transport } from '../transport/transport.ts';
+import type { AgentId, LinkPath, PeerId, Transport } from '../transport/transport.ts';
 import { AckStats } from './ack-stats.ts';
 import { Delivery, type DeliveryLimits, type DirectListener } from './delivery.ts';
 import { DmStats } from './dm-stats.ts';
@@ -35,6 +35,8 @@ export interface DirectMessagesModules {
   readonly log: Pick<Logger, 'error' | 'warn'>;
   /** Tries to bring the link to a known peer back; waited for no longer than a send's budget allows. */
   readonly ensureLink?: (peerId: PeerId, signal: AbortSignal) => Promise<unknown>;
+  /** How a live link does now. Without it a dead path is only found by the transport's idle timeout. */
+  readonly pathTo?: (peerId: PeerId) => LinkPath | undefined;
 }
 
 const DELIVERY_LIMITS: DeliveryLimits = {

@@ -6,12 +6,13 @@ import { type DirectRequest, type DirectResponse, decodeRequest, encodeResponse 
 import type { AckStats } from './ack-stats.ts';
 import type { Delivery } from './delivery.ts';
 import type { DmStats } from './dm-stats.ts';
+import { answerLinkProof } from './link-proof.ts';
 import { ReplayCache } from './replay-cache.ts';
 
 const ACCEPTED: DirectResponse = { kind: 'accepted' };
 
 /**
- * Answers the direct-message requests of peers: refuses what is broken or names a sender other than the one the link
+ * Answers the requests of peers: sends back what proves a link, refuses what is broken or names a sender other than the one the link
  * has proven, acknowledges a repeated request without delivering it again, admits the rest. The answer waits for room
  * in the queue (at most the admission time), never for a subscriber.
  */
@@ -48,6 +49,8 @@ export class DirectReceiver {
   }
 
   async answer(link: PeerLink, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const proof = answerLinkProof(body);
+    if (proof !== undefined) return proof;
     const response = this.#closed
       ? ({ kind: 'closed', reason: 'shutting_down' } as const)
       : await this.#respond(link, body);

@@ -1,11 +1,12 @@
 import type { Clock } from '../../kit/clock.ts';
 import { codeOf, messageOf } from '../../kit/errors.ts';
 import type { AckStage } from '../api/schema/ack.ts';
-import type { AgentId, PeerId, PeerLink, RequestStep, Transport } from '../transport/transport.ts';
+import type { AgentId, LinkPath, PeerId, PeerLink, RequestStep, Transport } from '../transport/transport.ts';
 import { decodeResponse } from './ack-protocol.ts';
 import type { LinkWatch } from './link-watch.ts';
 import { raceDeadline } from './race-deadline.ts';
 import type { SendEvent } from './send-core.ts';
+import { isSilent, silenceLimitMs } from './silence.ts';
 
 const STAGE_OF_STEP = {
   opened: 'sender_open_bi',
@@ -19,35 +20,43 @@ interface AttemptModules {
   readonly transport: Pick<Transport, 'request'>;
   readonly watch: LinkWatch;
   readonly clock: Clock;
+  /** How a live link does; without it no link is judged by its silence. */
+  readonly pathTo?: ((peerId: PeerId) => LinkPath | undefined) | undefined;
 }
 
 /**
  * Transmits `body` on the live link and waits for what ends the try first: the reply, the loss of the link, the
- * deadline. The request's stream is given up with the try. Rejects only when `signal` aborts, with its reason.
+ * deadline, or so long a silence of the link that it must be dead (`onSilence` is then called as the try ends).
+ * The request's stream is given up with the try. Rejects only when `signal` aborts, with its reason.
  */
 export async function transmit(
-  { transport, watch, clock }: AttemptModules,
+  { transport, watch, clock, pathTo }: AttemptModules,
   link: PeerLink,
   body: Uint8Array,
   {
     untilMs,
     signal,
     onStage,
+    onSilence,
   }: {
     readonly untilMs: number;
     readonly signal: AbortSignal;
     readonly onStage: (stage: AckStage, tookMs: number) => void;
+    readonly onSilence?: (silentMs: number) => void;
   },
 ): Promise<SendEvent> {
   const isLost = () => watch.linkTo(link.agentId)?.generation !== link.generation;
-  let sinceMs = clock.nowMs();
+  const startMs = clock.nowMs();
+  const path = pathTo?.(link.peerId);
+  const limitMs = path ? silenceLimitMs(path, untilMs - startMs) : Number.POSITIVE_INFINITY;
+  let sinceMs = startMs;
   const stageEnded = (stage: AckStage) => {
     const nowMs = clock.nowMs();
     onStage(stage, nowMs - sinceMs);
     sinceMs = nowMs;
   };
   const bounds = { clock, untilMs, atDeadline: TIMED_OUT, signal };
-  return await raceDeadline(bounds, (settle, stop) => {
+  return await raceDeadline<SendEvent>(bounds, (settle, stop) => {
     const unwatch = watch.onChange(link.agentId, () => {
       if (isLost()) settle({ type: 'link_lost' });
     });
@@ -63,6 +72,19 @@ export async function transmit(
       },
       (error: unknown) => settle(isLost() ? { type: 'link_lost' } : failureEvent(error)),
     );
+    if (startMs + limitMs < untilMs) {
+      clock.sleep(limitMs, stop).then(
+        async () => {
+          await new Promise(setImmediate); // what came while this process was busy must be read before it is missed
+          const now = stop.aborted || isLost() ? undefined : pathTo?.(link.peerId);
+          const waitedMs = clock.nowMs() - startMs;
+          if (now === undefined || !isSilent(now, limitMs, waitedMs)) return;
+          settle(TIMED_OUT);
+          onSilence?.(waitedMs);
+        },
+        () => {}, // the try is over
+      );
+    }
     return unwatch;
   });
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../kit/clock.ts';
 import { Deadline } from '../../kit/deadline.ts';
 import type { AckOutcome } from '../api/schema/ack.ts';
-import type { AgentId, PeerId, PeerLink, Transport } from '../transport/transport.ts';
+import type { AgentId, LinkPath, PeerId, PeerLink, Transport } from '../transport/transport.ts';
 import { encodeRequest } from './ack-protocol.ts';
 import type { AckStats } from './ack-stats.ts';
 import type { LinkWatch } from './link-watch.ts';
@@ -21,6 +21,7 @@ interface SenderModules {
   readonly log: Pick<Logger, 'warn'>;
   readonly ackStats: AckStats;
   readonly ensureLink?: (peerId: PeerId, signal: AbortSignal) => Promise<unknown>;
+  readonly pathTo?: ((peerId: PeerId) => LinkPath | undefined) | undefined;
 }
 
 type Finish = SendAction & { type: 'finish' };
@@ -58,7 +59,7 @@ export class DirectSender {
     const body = encodeRequest({ kind: 'message', sender, ...message });
     const { result, deafGeneration } = await this.#run(core, agentId, body, signal);
     const latencyMs = clock.nowMs() - startMs;
-    this.#judgeLink(peerId, { result, deafGeneration, waitedMs: latencyMs });
+    this.#judgeLink({ peerId, agentId }, { result, deafGeneration, waitedMs: latencyMs });
     if (result.kind !== 'accepted') {
       throw failureOf(result, agentId, {
         request_id: message.requestId,
@@ -114,7 +115,20 @@ export class DirectSender {
       untilMs,
       signal,
       onStage: (stage, tookMs) => ackStats.stage(link, stage, tookMs, clock.wallMs()),
+      onSilence: (silentMs) =>
+        this.#closeDeaf(link, `nothing came for ${Math.round(silentMs)} ms after a message`),
     });
+  }
+
+  /** Closes `link` if it is still the live one; a retry, and membership, will look for another. */
+  #closeDeaf(
+    { peerId, agentId, generation }: Pick<PeerLink, 'peerId' | 'agentId' | 'generation'>,
+    why: string,
+  ): void {
+    const { transport, watch, log } = this.#modules;
+    if (watch.linkTo(agentId)?.generation !== generation) return;
+    log.warn({ peerId, generation, why }, 'a connection that answers nothing any more is closed');
+    transport.closeLink(peerId, 'LivenessTimeout', why);
   }
 
   #record(link: PeerLink | undefined, outcome: AckOutcome): void {
@@ -123,19 +137,21 @@ export class DirectSender {
   }
 
   #judgeLink(
-    peerId: PeerId,
+    { peerId, agentId }: Pick<PeerLink, 'peerId' | 'agentId'>,
     {
       result,
       deafGeneration,
       waitedMs,
     }: Pick<Finish, 'result' | 'deafGeneration'> & { readonly waitedMs: number },
   ): void {
-    const { transport, clock, log } = this.#modules;
+    const { clock } = this.#modules;
     if (result.kind === 'accepted' || result.kind === 'rejected') this.#liveness.answered(peerId);
     if (deafGeneration === null) return;
     if (this.#liveness.unanswered(peerId, deafGeneration, waitedMs, clock.nowMs()) === 'keep') return;
-    log.warn({ peerId, generation: deafGeneration }, 'a connection answers nothing any more and is closed');
-    transport.closeLink(peerId, 'LivenessTimeout');
+    this.#closeDeaf(
+      { peerId, agentId, generation: deafGeneration },
+      'five messages in a row stayed unanswered',
+    );
   }
 
   async #probe(

@@ -6,7 +6,13 @@ import { MembershipCore } from './membership-core.ts';
 const at = (port: number) => ({ host: '127.0.0.1', port });
 const link = (peerId: string, port: number, generation = 1) => ({ peerId, generation, remote: at(port) });
 const coreOf = (...ports: number[]) =>
-  new MembershipCore({ ownId: 'self', configured: ports.map(at), random: new Random(1), nowMs: 0 });
+  new MembershipCore({
+    ownId: 'self',
+    configured: ports.map(at),
+    addresses: 'learnt',
+    random: new Random(1),
+    nowMs: 0,
+  });
 const dialled = (core: MembershipCore, nowMs: number) =>
   core.due(nowMs).map(({ address, expected }) => `${expected ?? 'anyone'}@${address.port}`);
 
@@ -88,6 +94,47 @@ test('an invented peer is forgotten after six failures, a configured address nev
   expect(core.snapshot(600_000, 10)).toMatchObject({ knownPeers: 0, unidentifiedAddresses: ['127.0.0.1:1'] });
 });
 
+describe('with configured addresses only', () => {
+  const fixedCoreOf = (...ports: number[]) =>
+    new MembershipCore({
+      ownId: 'self',
+      configured: ports.map(at),
+      addresses: 'configured_only',
+      random: new Random(1),
+      nowMs: 0,
+    });
+
+  test('a peer is redialled where it was configured, not where it calls from', () => {
+    const core = fixedCoreOf(1);
+    core.observe([link('p', 40_001)], 0);
+    const [dial] = core.due(0);
+    expect(dial?.address.port).toBe(1); // who called may be someone else: the configured address is still looked at
+    if (dial) core.dialSucceeded(dial, 'p', 5);
+    expect(dialled(core, 60_000)).toEqual([]);
+    core.observe([], 60_000);
+    for (let nowMs = 60_000; nowMs < 180_000; nowMs += 500) {
+      for (const redial of core.due(nowMs)) {
+        expect([redial.expected, redial.address.port]).toEqual(['p', 1]);
+        core.dialFailed(redial, 'retry', nowMs);
+      }
+    }
+  });
+
+  test('a peer that calls from elsewhere and is not configured is never dialled', () => {
+    const core = fixedCoreOf();
+    core.observe([link('stranger', 40_001)], 0);
+    core.observe([], 20_000);
+    expect(dialled(core, 120_000)).toEqual([]);
+    expect(core.snapshot(120_000, 10)).toMatchObject({ knownPeers: 0, waiting: [] });
+  });
+
+  test('nothing that is told is believed', () => {
+    const core = fixedCoreOf(1);
+    expect(core.heard([{ peerId: 'q', address: at(2) }], 0)).toBe(0);
+    expect(dialled(core, 0)).toEqual(['anyone@1']);
+  });
+});
+
 /** A small world of nodes with virtual time: links are symmetric, dials take time, nodes die and come back. */
 class World {
   readonly #random: Random;
@@ -112,7 +159,13 @@ class World {
     const configured = this.#knows(index).map(at);
     this.#cores.set(
       index,
-      new MembershipCore({ ownId: `n${index}`, configured, random: this.#random, nowMs: this.nowMs }),
+      new MembershipCore({
+        ownId: `n${index}`,
+        configured,
+        addresses: 'learnt',
+        random: this.#random,
+        nowMs: this.nowMs,
+      }),
     );
   }
 

@@ -18,6 +18,9 @@ export interface Dial {
   readonly claim: { readonly standing: Standing; readonly address: string };
 }
 
+/** Which addresses may be dialled: those that peers tell of or call from as well, or those of the configuration only. */
+export type AddressPolicy = 'learnt' | 'configured_only';
+
 type SeenLink = Pick<PeerLink, 'peerId' | 'generation' | 'remote'>;
 
 const PEER = 'peer ';
@@ -31,6 +34,7 @@ const addressTarget = (address: SocketAddress): string => `${ADDRESS}${addressKe
  */
 export class MembershipCore {
   readonly #ownId: PeerId;
+  readonly #addresses: AddressPolicy;
   readonly #book: PeerBook;
   readonly #reconnect: Reconnect;
   readonly #tombstones = new Tombstones();
@@ -40,10 +44,18 @@ export class MembershipCore {
   constructor({
     ownId,
     configured,
+    addresses,
     random,
     nowMs,
-  }: { ownId: PeerId; configured: readonly SocketAddress[]; random: Random; nowMs: number }) {
+  }: {
+    ownId: PeerId;
+    configured: readonly SocketAddress[];
+    addresses: AddressPolicy;
+    random: Random;
+    nowMs: number;
+  }) {
     this.#ownId = ownId;
+    this.#addresses = addresses;
     this.#reconnect = new Reconnect(random);
     this.#book = new PeerBook(configured, {
       onForget: (peerId) => this.#reconnect.forget(peerTarget(peerId)),
@@ -104,8 +116,16 @@ export class MembershipCore {
     }
   }
 
+  /** Somebody waits for a link to `peerId`: its back-off ends. Gives false for a peer that could not be dialled. */
+  wanted(peerId: PeerId, nowMs: number): boolean {
+    if (!this.#book.knows(peerId)) return false;
+    this.#reconnect.hurry(peerTarget(peerId), nowMs);
+    return true;
+  }
+
   /** A live link says where its own peer listens, or what peers it knows. Gives how many were new. */
   heard(peers: readonly PeerAddress[], nowMs: number): number {
+    if (this.#addresses === 'configured_only') return 0;
     let news = 0;
     for (const { peerId, address } of peers) {
       if (peerId === this.#ownId) continue;
@@ -141,8 +161,10 @@ export class MembershipCore {
 
   /** `peerId` is proven to be at `address`; whoever was configured there need not be looked for any more. */
   #meet(peerId: PeerId, address: SocketAddress): void {
-    this.#book.reached(peerId, address);
     this.#tombstones.lift(peerTarget(peerId));
+    // Where a peer calls from says nothing about where it may be dialled when only the configured ways count.
+    if (this.#addresses === 'configured_only' && !this.#book.isConfigured(address)) return;
+    this.#book.reached(peerId, address);
     this.#tombstones.lift(addressTarget(address));
     this.#reconnect.forget(addressTarget(address));
   }

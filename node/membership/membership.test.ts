@@ -120,10 +120,15 @@ afterEach(() => {
 const clock = new VirtualClock();
 const log = { debug: () => {}, info: () => {}, warn: () => {} };
 
-function startNode(network: FakeNetwork, port: number, knownPorts: readonly number[]) {
+function startNode(
+  network: FakeNetwork,
+  port: number,
+  knownPorts: readonly number[],
+  { peerExchange }: { readonly peerExchange: boolean } = { peerExchange: true },
+) {
   const transport = new FakeTransport(network, port);
   const membership = new Membership(
-    { knownPeers: knownPorts.map(at) },
+    { knownPeers: knownPorts.map(at), peerExchange },
     { transport, clock, random: new Random(port), log },
   );
   transport.onFrame('control', (link, frame) => void membership.handleControlFrame(link, frame));
@@ -156,6 +161,18 @@ test('six nodes that know only the first become a full mesh by what they tell ea
   expect(transport.dials.length).toBe(before); // nobody who is connected is dialled
 });
 
+test('without peer exchange nobody is told of anybody, and what others tell is counted and let go', async () => {
+  const network = new FakeNetwork();
+  const talkative = [startNode(network, 2, []), startNode(network, 3, []), startNode(network, 4, [3])];
+  const silent = startNode(network, 1, [2, 3], { peerExchange: false });
+  await within('the told frame', () => silent.membership.snapshot().peersFramesIgnoredTotal > 0);
+  await clock.advance(35_000);
+  expect(silent.transport.sent).toEqual([]);
+  expect(silent.transport.dials).toEqual(['anyone@2', 'anyone@3']);
+  expect(silent.membership.snapshot()).toMatchObject({ knownPeers: 2, exchange: null });
+  expect(talkative[2]?.transport.dials).toContain('expected@1'); // the others still tell of whom they see
+});
+
 test('a peer that comes back is met within half a second, with its id expected', async () => {
   const network = new FakeNetwork();
   const [a, b] = [startNode(network, 1, [2]), startNode(network, 2, [])];
@@ -167,6 +184,42 @@ test('a peer that comes back is met within half a second, with its id expected',
   await within('the link again', () => a.transport.links().length === 1);
   expect(clock.nowMs() - lostMs).toBeLessThanOrEqual(500);
   expect([...a.transport.dials, ...b.transport.dials]).toContain('expected@2');
+});
+
+test('a peer that somebody waits for is dialled before its back-off ends, once for all who wait', async () => {
+  const network = new FakeNetwork();
+  const b = startNode(network, 2, []);
+  const a = startNode(network, 1, [2]);
+  const { peerId } = b.transport;
+  await within('the link', () => a.transport.links().length === 1);
+  await clock.advance(15_000);
+  network.nodes.delete(2);
+  a.transport.drop(peerId);
+  await clock.advance(8_000); // the waits have grown to 4 s
+  network.nodes.set(2, b.transport);
+  const dialsBefore = a.transport.dials.length;
+  const waits = Array.from({ length: 5 }, () => a.membership.ensureLink(peerId, AbortSignal.timeout(5_000)));
+  const sinceMs = clock.nowMs();
+  await within('the link again', () => a.transport.links().length === 1);
+  await Promise.all(waits);
+  expect(clock.nowMs() - sinceMs).toBeLessThanOrEqual(1_100);
+  expect(a.transport.dials.length).toBe(dialsBefore + 1);
+});
+
+test('a peer without an address is refused by name, and waiting for one ends with its signal', async () => {
+  const network = new FakeNetwork();
+  const { membership } = startNode(network, 1, [2]);
+  await expect(membership.ensureLink(idOf(7), AbortSignal.timeout(5_000))).rejects.toMatchObject({
+    code: 'PEER_NOT_DIALABLE',
+  });
+  const [absent, gaveUp] = [idOf(3), new AbortController()];
+  membership.handleControlFrame(
+    { ...new FakeTransport(network, 9).admit(idOf(9), 9, 'them') },
+    encodePeers([{ peerId: absent, address: at(3) }]),
+  );
+  const waiting = membership.ensureLink(absent, gaveUp.signal);
+  gaveUp.abort(new Error('the caller gave up'));
+  await expect(waiting).rejects.toThrow('the caller gave up');
 });
 
 test('a peer on another network is dialled once', async () => {
@@ -199,7 +252,7 @@ test('malformed, foreign and too many frames do no harm and are counted', async 
     framesMalformedTotal: 1,
     framesOverLimitTotal: 3,
   });
-  expect(exchange.entriesRefusedByReason).toMatchObject({ own_id: 7, unroutable: 7 });
+  expect(exchange?.entriesRefusedByReason).toMatchObject({ own_id: 7, unroutable: 7 });
 });
 
 test('a node tells each peer of its other links only', async () => {

@@ -2,7 +2,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import type { Random } from '../../kit/random.ts';
-import type { PeerLink, SocketAddress, Transport } from '../transport/transport.ts';
+import type { PeerId, PeerLink, SocketAddress, Transport } from '../transport/transport.ts';
 import { addressKey } from './address-key.ts';
 import { meaningOfFailure } from './dial-failure.ts';
 import { isMembershipFrame } from './exchange.ts';
@@ -11,12 +11,14 @@ import type { MembershipLog } from './membership-log.ts';
 import { listenersOf, PeerExchange } from './peer-exchange.ts';
 
 const TICK_MS = 100; // a link event steps at once; the tick only finds dials whose back-off is over
-const DIAL_BUDGET_MS = 5_000;
+const DIAL_BUDGET_MS = 8_000; // three round trips; 5.1 s were measured over a path of 1.7 s
 const MAX_SNAPSHOT_ROWS = 64;
 
 interface Options {
   /** The peers to meet first; more are learnt from them. This node's own address may be among them. */
   readonly knownPeers: readonly SocketAddress[];
+  /** Whether peers tell each other of their peers. Without it `knownPeers` are all that is ever dialled. */
+  readonly peerExchange: boolean;
 }
 
 interface Modules {
@@ -32,23 +34,24 @@ interface Modules {
  */
 export class Membership {
   readonly #core: MembershipCore;
-  readonly #exchange: PeerExchange;
+  readonly #exchange: PeerExchange | null;
   readonly #modules: Modules;
   #stopper: AbortController | null = null;
   #stopListening = () => {};
-  readonly #counts = { dialsTotal: 0, dialsFailedTotal: 0, peersLearntTotal: 0 };
+  readonly #counts = { dialsTotal: 0, dialsFailedTotal: 0, peersLearntTotal: 0, peersFramesIgnoredTotal: 0 };
   readonly #failuresByMeaning = new Map<string, number>();
 
   /** @throws UsageError `TOO_MANY_KNOWN_PEERS` */
-  constructor({ knownPeers }: Options, modules: Modules) {
+  constructor({ knownPeers, peerExchange }: Options, modules: Modules) {
     const { transport, random, clock } = modules;
     this.#core = new MembershipCore({
       ownId: transport.peerId,
       configured: knownPeers,
+      addresses: peerExchange ? 'learnt' : 'configured_only',
       random,
       nowMs: clock.nowMs(),
     });
-    this.#exchange = new PeerExchange(modules);
+    this.#exchange = peerExchange ? new PeerExchange(modules) : null;
     this.#modules = modules;
   }
 
@@ -71,9 +74,41 @@ export class Membership {
   /** Takes a control frame if it is membership's; `false` leaves it to others. A malformed one is counted. */
   handleControlFrame(link: PeerLink, frame: Uint8Array): boolean {
     if (!isMembershipFrame(frame)) return false;
+    if (this.#exchange === null) {
+      this.#counts.peersFramesIgnoredTotal += 1;
+      return true;
+    }
     this.#hear(this.#exchange.read(link, frame));
     this.#step();
     return true;
+  }
+
+  /**
+   * Sees to it that `peerId` is dialled now rather than when its back-off ends, and resolves when it has a link. Within
+   * the limits of all dials: one per peer and 16 in all at a time, one per second and peer.
+   * @throws FaultError `PEER_NOT_DIALABLE` for a peer without a known address; the reason of `signal`
+   */
+  async ensureLink(peerId: PeerId, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { transport, clock } = this.#modules;
+    if (transport.linkTo(peerId) !== undefined) return;
+    const linked = Promise.withResolvers<void>();
+    const onAbort = () => linked.reject(signal.reason);
+    const stopListening = transport.onLink(() => {
+      if (transport.linkTo(peerId) !== undefined) linked.resolve();
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#step(); // the loss of its link may not have been looked at yet
+      if (!this.#core.wanted(peerId, clock.nowMs())) {
+        throw new FaultError('PEER_NOT_DIALABLE', `no address is known at which ${peerId} could be dialled`);
+      }
+      this.#step();
+      await linked.promise;
+    } finally {
+      stopListening();
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   snapshot() {
@@ -81,7 +116,7 @@ export class Membership {
       ...this.#core.snapshot(this.#modules.clock.nowMs(), MAX_SNAPSHOT_ROWS),
       ...this.#counts,
       dialFailuresByMeaning: Object.fromEntries(this.#failuresByMeaning),
-      exchange: this.#exchange.snapshot(),
+      exchange: this.#exchange?.snapshot() ?? null,
     };
   }
 
@@ -104,7 +139,7 @@ export class Membership {
     const fresh = this.#core.observe(links, nowMs);
     this.#hear(listenersOf(fresh, this.#modules.transport.peerId));
     for (const dial of this.#core.due(nowMs)) void this.#dial(dial, signal);
-    void this.#exchange.tell(fresh, links, signal);
+    void this.#exchange?.tell(fresh, links, signal);
   }
 
   #hear(peers: Parameters<MembershipCore['heard']>[0]): void {

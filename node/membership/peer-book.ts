@@ -61,6 +61,10 @@ export class PeerBook {
     return this.#configured.size;
   }
 
+  isConfigured(address: SocketAddress): boolean {
+    return this.#configured.has(addressKey(address));
+  }
+
   /** The configured address of this key, while nobody has answered there. */
   unidentifiedAt(key: string): SocketAddress | undefined {
     const configured = this.#configured.get(key);

@@ -25,24 +25,60 @@ test('all targets are dialled at once at the start, 16 at a time', () => {
   expect(names(reconnect.take(0, dialTo('configured')))).toEqual(['t16']);
 });
 
-test('the back-off after each failure is 1, 2, 4, 8, 16, 60, 60 s within 20 %, for any seed', () => {
+test.each([
+  ['hearsay', [1, 2, 4, 8, 16, 60, 60]],
+  ['met', [1, 2, ...Array.from({ length: 25 }, () => 4)]],
+] as const)('the back-off of one who is %s is %j s within 20 %%, for any seed', (standing, waits) => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const reconnect = new Reconnect(new Random(seed));
       reconnect.follow('t', 0);
       let nowMs = 0;
-      for (const seconds of [1, 2, 4, 8, 16, 60, 60]) {
-        expect(names(reconnect.take(nowMs, dialTo('met')))).toEqual(['t']);
+      for (const seconds of waits) {
+        expect(names(reconnect.take(nowMs, dialTo(standing)))).toEqual(['t']);
         reconnect.failed('t', nowMs);
         const waitMs = waitOf(reconnect, nowMs);
         expect(waitMs).toBeGreaterThanOrEqual(seconds * 800);
         expect(waitMs).toBeLessThanOrEqual(seconds * 1_200);
-        expect(reconnect.take(nowMs + waitMs - 1, dialTo('met'))).toEqual([]);
+        expect(reconnect.take(nowMs + waitMs - 1, dialTo(standing))).toEqual([]);
         nowMs += waitMs;
       }
     }),
     { numRuns: 50 },
   );
+});
+
+test('a configured peer that is missing for less than two minutes is dialled every 5 s at least; later it is left alone', () => {
+  const reconnect = followed('t');
+  reconnect.up('t', 0);
+  reconnect.lost('t', 1_000_000);
+  const gaps: number[] = [];
+  let lastMs = 1_000_000;
+  for (let nowMs = 1_000_000; nowMs < 1_300_000; nowMs += 100) {
+    if (reconnect.take(nowMs, dialTo('configured')).length === 0) continue;
+    gaps.push(nowMs - lastMs);
+    lastMs = nowMs;
+    reconnect.failed('t', nowMs);
+    if (nowMs < 1_120_000) expect(waitOf(reconnect, nowMs)).toBeLessThanOrEqual(5_000);
+  }
+  expect(gaps.length).toBeGreaterThan(24);
+  expect(gaps.at(-1)).toBeGreaterThan(40_000);
+});
+
+test('who is waited for is dialled within a second of the last dial, and its failures still count', () => {
+  const reconnect = followed('t');
+  for (const nowMs of [0, 2_000, 5_000]) {
+    reconnect.take(nowMs, dialTo('met'));
+    reconnect.failed('t', nowMs);
+  }
+  reconnect.hurry('t', 5_100);
+  expect(reconnect.take(5_999, dialTo('met'))).toEqual([]);
+  const failures: number[] = [];
+  reconnect.take(6_000, (target, failed) => {
+    failures.push(failed);
+    return dialTo('met')(target);
+  });
+  expect(failures).toEqual([3]);
 });
 
 test('a good link that is lost is redialled after a quarter of a second', () => {

@@ -5,6 +5,9 @@ const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 60_000] as const;
 const BACKOFF_JITTER = 0.2; // either way, so that a mesh that fell together does not rise in lock-step
 const FIRST_REDIAL_MS = 250; // a restarted process is back within this; its peers should be too
 const STABLE_MS = 10_000; // a link that lived shorter did not prove that its peer is well
+/** A peer known to be real is missed for so long before the longer waits begin: paths and processes come back. */
+const EAGER_FOR_MS = 120_000;
+const EAGER_WAIT_MS = 4_000; // below 5 s with its jitter
 const MIN_REDIAL_GAP_MS = 1_000; // news about a peer never make it dialled more often
 const MAX_IN_FLIGHT = 16;
 const MAX_HEARSAY_IN_FLIGHT = 8; // invented peers must not starve those known to be real
@@ -18,6 +21,8 @@ interface Course {
   dueAtMs: number;
   lastDialAtMs: number | null;
   upSinceMs: number | null;
+  /** When it became known, or when its last good link was lost. */
+  missingSinceMs: number;
 }
 
 /** What a dial takes up while it lasts: a permit of its standing, and an address that no other dial may try. */
@@ -34,8 +39,9 @@ export interface Wait {
 
 /**
  * Who is dialled when. A target is due at once when it becomes known, 250 ms after a good link was lost, and after
- * 1, 2, 4, 8, 16 s ± 20 % and then every 60 s ± 20 % when it cannot be reached. At most one dial per target, one per
- * address and 16 in all are in flight. Pure: time comes in; holds as many courses as its owner has targets.
+ * 1, 2, 4, 8, 16 s ± 20 % and then every 60 s ± 20 % when it cannot be reached; one that is known to be real and
+ * missed for less than two minutes, every 4 s ± 20 % at the longest. At most one dial per target, one per address and
+ * 16 in all are in flight. Pure: time comes in; holds as many courses as its owner has targets.
  */
 export class Reconnect {
   readonly #courses = new Map<string, Course>();
@@ -50,7 +56,13 @@ export class Reconnect {
   /** Follows `target` from now on, due at `dueAtMs`; does nothing for one already followed. */
   follow(target: string, dueAtMs: number): void {
     if (this.#courses.has(target)) return;
-    this.#courses.set(target, { failures: 0, dueAtMs, lastDialAtMs: null, upSinceMs: null });
+    this.#courses.set(target, {
+      failures: 0,
+      dueAtMs,
+      lastDialAtMs: null,
+      upSinceMs: null,
+      missingSinceMs: dueAtMs,
+    });
   }
 
   /** Follows `target` as one whose link is about to be seen up; it is due soon should that not come. */
@@ -63,8 +75,13 @@ export class Reconnect {
     const course = this.#courses.get(target);
     if (course === undefined) return;
     course.failures = 0;
-    course.dueAtMs =
-      course.lastDialAtMs === null ? nowMs : Math.max(nowMs, course.lastDialAtMs + MIN_REDIAL_GAP_MS);
+    course.dueAtMs = soonest(course, nowMs);
+  }
+
+  /** Somebody waits for `target`: it is due as soon as two dials may follow each other. Its failures still count. */
+  hurry(target: string, nowMs: number): void {
+    const course = this.#courses.get(target);
+    if (course) course.dueAtMs = Math.min(course.dueAtMs, soonest(course, nowMs));
   }
 
   up(target: string, nowMs: number): void {
@@ -79,8 +96,11 @@ export class Reconnect {
     if (course === undefined || course.upSinceMs === null) return;
     const lastedMs = nowMs - course.upSinceMs;
     course.upSinceMs = null;
-    if (lastedMs >= STABLE_MS) course.failures = 0;
-    course.dueAtMs = nowMs + this.#waitMs(course.failures);
+    if (lastedMs >= STABLE_MS) {
+      course.failures = 0;
+      course.missingSinceMs = nowMs;
+    }
+    course.dueAtMs = nowMs + this.#eagerWaitMs(course, nowMs);
     if (lastedMs < STABLE_MS) course.failures += 1;
   }
 
@@ -94,12 +114,14 @@ export class Reconnect {
 
   /** The dial in flight failed. Gives the number of failures in a row. */
   failed(target: string, nowMs: number): number {
+    const standing = this.#inFlight.get(target)?.standing;
     this.#inFlight.delete(target);
     const course = this.#courses.get(target);
     if (course === undefined) return 0;
     if (course.upSinceMs !== null) return 0; // the peer came by itself meanwhile
     course.failures += 1;
-    course.dueAtMs = nowMs + this.#waitMs(course.failures);
+    const isReal = standing !== 'hearsay';
+    course.dueAtMs = nowMs + (isReal ? this.#eagerWaitMs(course, nowMs) : this.#waitMs(course.failures));
     return course.failures;
   }
 
@@ -140,9 +162,13 @@ export class Reconnect {
       .slice(0, max);
   }
 
-  #waitMs(failures: number): number {
+  #eagerWaitMs({ failures, missingSinceMs }: Course, nowMs: number): number {
+    return this.#waitMs(failures, nowMs - missingSinceMs < EAGER_FOR_MS ? EAGER_WAIT_MS : undefined);
+  }
+
+  #waitMs(failures: number, longestMs = Number.POSITIVE_INFINITY): number {
     const base = failures === 0 ? FIRST_REDIAL_MS : BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1];
-    return this.#random.jitter(base ?? BACKOFF_MS[5], BACKOFF_JITTER);
+    return this.#random.jitter(Math.min(base ?? BACKOFF_MS[5], longestMs), BACKOFF_JITTER);
   }
 
   #isFree(wanted: Claim): boolean {
@@ -152,4 +178,8 @@ export class Reconnect {
     if (wanted.standing !== 'hearsay') return true;
     return claims.filter(({ standing }) => standing === 'hearsay').length < MAX_HEARSAY_IN_FLIGHT;
   }
+}
+
+function soonest({ lastDialAtMs }: Course, nowMs: number): number {
+  return lastDialAtMs === null ? nowMs : Math.max(nowMs, lastDialAtMs + MIN_REDIAL_GAP_MS);
 }

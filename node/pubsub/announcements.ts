@@ -117,7 +117,7 @@ export class Announcements {
 }
 
 /** IHAVE frames for `ids`, each within the bounds of one frame. */
-export function ihaveFrames(ids: Iterable<readonly [string, Told]>): ControlFrame[] {
+function ihaveFrames(ids: Iterable<readonly [string, Told]>): ControlFrame[] {
   const frames: ControlFrame[] = [];
   let topics = new Map<string, { id: string; hops: number }[]>();
   let count = 0;

@@ -15,6 +15,7 @@ const TELL_WHOLE_BELOW = 64;
 const MAX_ANSWER_IDS = 8_192;
 const ROUND_EVERY_MS = 30_000;
 const ALL_BUCKETS = 'ffffffffffffffff';
+const NO_BUCKET = '0000000000000000';
 
 /** When the next comparison is due and with whom: one peer per round, for all topics, every peer in turn. */
 export class AntiEntropyRounds {
@@ -103,17 +104,26 @@ export function answerBuckets(cache: MessageCache, topic: string, theirs: readon
   return frames;
 }
 
-/** What we hold in the digest's buckets and its sender does not. */
-export function lackingIn(
+/**
+ * Digests of what we hold in the digest's buckets and its sender does not. They are for no bucket of their own, so
+ * nobody answers them; that they are digests tells the receiver what led to its question.
+ */
+export function lackingFrames(
   cache: MessageCache,
   {
     topic,
     mask,
     entries,
   }: { readonly topic: string; readonly mask: string; readonly entries: readonly Announcement[] },
-): Announcement[] {
+): ControlFrame[] {
   const theirs = new Set(entries.map(({ id }) => id));
-  return idsIn(cache, topic, mask).filter(({ id }) => !theirs.has(id));
+  const lacking = idsIn(cache, topic, mask).filter(({ id }) => !theirs.has(id));
+  const frames: ControlFrame[] = [];
+  for (let at = 0; at < lacking.length; at += MAX_IDS_PER_FRAME) {
+    const told = lacking.slice(at, at + MAX_IDS_PER_FRAME);
+    frames.push({ kind: 'digest', topic, mask: NO_BUCKET, entries: told });
+  }
+  return frames;
 }
 
 function idsIn(cache: MessageCache, topic: string, mask: string): Announcement[] {

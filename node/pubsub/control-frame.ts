@@ -15,6 +15,8 @@ const KIND = {
   digest: 0x16,
   keyWant: 0x17,
   key: 0x18,
+  echo: 0x19,
+  echoed: 0x1a,
 } as const;
 const FIRST_KIND = 0x10;
 const LAST_KIND = 0x3f;
@@ -61,7 +63,10 @@ export type ControlFrame =
       readonly entries: readonly Announcement[];
     }
   | { readonly kind: 'keyWant'; readonly agentId: AgentId }
-  | { readonly kind: 'key'; readonly publicKey: Uint8Array };
+  | { readonly kind: 'key'; readonly publicKey: Uint8Array }
+  /** "Say this number back": how a sender learns that a link carries what it is given. */
+  | { readonly kind: 'echo'; readonly number: number }
+  | { readonly kind: 'echoed'; readonly number: number };
 
 /** Whether a frame of the control class is gossip's, by its first byte. */
 export function isGossipControl(frame: Uint8Array): boolean {
@@ -84,6 +89,8 @@ const KINDS_BY_BYTE = new Map<number, ControlFrame['kind']>([
   [KIND.digest, 'digest'],
   [KIND.keyWant, 'keyWant'],
   [KIND.key, 'key'],
+  [KIND.echo, 'echo'],
+  [KIND.echoed, 'echoed'],
 ]);
 
 export function encodeControl(frame: ControlFrame): Uint8Array {
@@ -119,6 +126,10 @@ export function encodeControl(frame: ControlFrame): Uint8Array {
       break;
     case 'key':
       writer.bytes(frame.publicKey);
+      break;
+    case 'echo':
+    case 'echoed':
+      writer.u32(frame.number);
       break;
   }
   return writer.finish();
@@ -168,6 +179,9 @@ function readBody(kind: ControlFrame['kind'], reader: ByteReader): ControlFrame 
       return { kind, agentId: readId(reader) };
     case 'key':
       return { kind, publicKey: reader.bytes('public key', ML_DSA_65.publicKeyBytes) };
+    case 'echo':
+    case 'echoed':
+      return { kind, number: reader.u32('number') };
   }
 }
 

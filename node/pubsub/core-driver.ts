@@ -26,29 +26,33 @@ export class CoreDriver {
 
   /** Carries out `effects`; gives how many peers were handed a pushed message. */
   run(effects: readonly GossipEffect[]): number {
-    const { outbound, clock } = this.#modules;
+    const { core, outbound, clock } = this.#modules;
     let handed = 0;
     for (const effect of effects) {
       if (effect.type === 'push') {
         const startedMs = clock.nowMs();
         for (const peer of effect.peers) {
-          if (outbound.sendEager(peer, effect.message.topic, effect.message.frame)) handed += 1;
+          if (outbound.sendEager(peer, effect.message, effect.message.frame)) handed += 1;
+          else core.notSent(peer, effect.message, startedMs);
         }
         this.fanout.record(clock.nowMs() - startedMs);
       } else if (effect.type === 'reply') {
         const { message, peer } = effect;
-        const ageMs = clock.nowMs() - message.bornAtMs;
-        outbound.sendEager(
-          peer,
-          message.topic,
-          rewriteHeader(message.frame, { hops: message.hops + 1, ageMs }),
-        );
+        const nowMs = clock.nowMs();
+        const header = { hops: message.hops + 1, ageMs: nowMs - message.bornAtMs };
+        const isSent = outbound.sendEager(peer, message, rewriteHeader(message.frame, header));
+        if (!isSent) core.notSent(peer, message, nowMs);
       } else {
         outbound.sendControl(effect.peer, encodeControl(effect.frame));
       }
     }
     this.#arm();
     return handed;
+  }
+
+  /** Looks again at what is due next, after an event without effects. */
+  rearm(): void {
+    this.#arm();
   }
 
   close(): void {

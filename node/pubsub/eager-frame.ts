@@ -22,6 +22,11 @@ export interface EagerHeader {
   readonly id: string;
 }
 
+/** Whether a frame is EAGER, by its first byte. */
+export function isEager(frame: Uint8Array): boolean {
+  return frame[0] === EAGER_KIND;
+}
+
 /** An EAGER frame: kind, hops, age, id, message. One frame serves every peer. */
 export function eagerFrame(header: Pick<EagerHeader, 'hops' | 'ageMs'>, message: SignedMessage): Uint8Array {
   const writer = new ByteWriter(HEADER_BYTES + 4_096 + message.payload.length);

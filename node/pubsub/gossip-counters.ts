@@ -13,6 +13,8 @@ const DIAGNOSTIC_KIND = {
   digest: 'anti_entropy',
   keyWant: 'other',
   key: 'other',
+  echo: 'other',
+  echoed: 'other',
 } as const;
 
 /** What gossip counts about itself that no single part owns. */

@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { sha256Hex } from '../../kit/hash.ts';
@@ -13,7 +13,11 @@ export interface GossipNode {
 }
 
 /** Real gossip nodes with real keys on a memory transport: what the tests of this room stand on. */
-export async function gossipNodes(count: number, options: PubSubOptions = {}) {
+export async function gossipNodes(
+  count: number,
+  options: PubSubOptions = {},
+  log: Logger = pino({ level: 'silent' }),
+) {
   const signing = await createSigning();
   const hub = new MemoryHub();
   const nodes: GossipNode[] = [];
@@ -38,7 +42,7 @@ export async function gossipNodes(count: number, options: PubSubOptions = {}) {
       },
       clock: realClock,
       random: new Random(at),
-      log: pino({ level: 'silent' }),
+      log,
     });
     transport.onFrame('control', (link, frame) => {
       pubsub.handleControlFrame(link, frame);

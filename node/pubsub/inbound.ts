@@ -8,7 +8,6 @@ import { readMessage, type SignedMessage } from './message.ts';
 import type { MessageVerifier } from './message-verifier.ts';
 import type { OriginKeys } from './origin-keys.ts';
 import type { Outbound } from './outbound.ts';
-import type { PeerTallies } from './peer-tally.ts';
 import { type Copy, PendingMessages } from './pending-messages.ts';
 import type { PlumTree } from './plumtree.ts';
 import type { Job } from './receive-pump.ts';
@@ -22,7 +21,6 @@ interface InboundModules {
   readonly outbound: Outbound;
   readonly verifier: MessageVerifier;
   readonly keys: OriginKeys;
-  readonly tallies: PeerTallies;
   readonly deliver: (message: GossipMessage) => void;
   /** A frame that no honest peer sends. */
   readonly strike: (link: PeerLink, why: string) => void;
@@ -149,7 +147,7 @@ export class Inbound {
     { link, frame }: Copy,
     { header, message, isGood }: { header: EagerHeader; message: SignedMessage; isGood: boolean },
   ): void | Promise<void> {
-    const { clock, core, driver, tallies, deliver, strike } = this.#modules;
+    const { clock, core, driver, deliver, strike } = this.#modules;
     if (!isGood) {
       this.counts.forged += 1;
       strike(link, 'a signature that does not verify');
@@ -161,9 +159,6 @@ export class Inbound {
     const { hops } = header;
     // The one copy of the message: it outlives the transport's buffer, and serves the cache, peers and subscribers.
     const forward = rewriteHeader(frame, { hops: hops + 1, ageMs: header.ageMs });
-    const tally = tallies.of(link.peerId, topic);
-    tally.firstDeliveries += 1;
-    tally.lastDeliveryMs = nowMs;
     const held = { id, topic, hops, bornAtMs: nowMs - header.ageMs, frame: forward };
     driver.run(core.received(link.peerId, held, nowMs));
     for (const late of this.pending.settle(id)) driver.run(core.duplicate(late.link.peerId, id, nowMs));

@@ -122,6 +122,13 @@ export class MessageCache {
     return entry;
   }
 
+  /** A message did not leave for `peer` after all: if it was a reply, it counts as none. */
+  takeBack({ topic, id }: { readonly topic: string; readonly id: string }, peer: PeerId): void {
+    const replies = this.#topics.get(topic)?.entries.get(id)?.replies;
+    const given = replies?.get(peer);
+    if (given) replies?.set(peer, given - 1);
+  }
+
   /** Lets go of everything past its age. */
   expire(nowMs: number): void {
     for (const cache of this.#topics.values())

@@ -1,4 +1,5 @@
 import type { PeerId } from '../transport/transport.ts';
+import { DecayingCount } from './decaying-count.ts';
 
 const MAX_MISSING = 8_192;
 const MAX_ANNOUNCERS = 8;
@@ -16,8 +17,12 @@ const ARRIVING_PATIENCE_MS = 2_000;
 const BLOCKED_RETRY_MS = 20;
 const ANSWER_WEIGHT = 0.1;
 
+/** How we came to know that a peer has a message: it announced it, or a comparison of caches showed it. */
+export type Lead = 'announcement' | 'digest';
+
 interface Announcer {
   readonly peer: PeerId;
+  readonly lead: Lead;
   asks: number;
   askedAtMs: number;
 }
@@ -42,8 +47,10 @@ export interface Ask {
   readonly attempt: number;
 }
 
-interface FoundMessage {
+export interface FoundMessage {
   readonly announcedAtMs: number;
+  /** What led to the question that its sender has answered; `null` when it was not asked. */
+  readonly lead: Lead | null;
   readonly announcers: ReadonlySet<PeerId>;
   readonly asked: ReadonlySet<PeerId>;
 }
@@ -51,8 +58,8 @@ interface FoundMessage {
 interface PeerState {
   rttMs: number;
   outstanding: number;
-  asked: number;
-  answered: number;
+  readonly asked: DecayingCount;
+  readonly answered: DecayingCount;
 }
 
 /**
@@ -77,7 +84,12 @@ export class MissingMessages {
   }
 
   peerUp(peer: PeerId, rttMs: number): void {
-    this.#peers.set(peer, { rttMs, outstanding: 0, asked: 0, answered: 0 });
+    this.#peers.set(peer, {
+      rttMs,
+      outstanding: 0,
+      asked: new DecayingCount(),
+      answered: new DecayingCount(),
+    });
   }
 
   setRtt(peer: PeerId, rttMs: number): void {
@@ -98,19 +110,35 @@ export class MissingMessages {
     }
   }
 
-  /** Questions put to this peer and first copies it gave in answer, since its link came up. */
-  askTally(peer: PeerId): { readonly asked: number; readonly answered: number } | undefined {
-    return this.#peers.get(peer);
+  /** Questions put to this peer and first copies it gave in answer, of late and since its link came up. */
+  askTally(peer: PeerId, nowMs: number): { readonly asked: number; readonly answered: number } {
+    const state = this.#peers.get(peer);
+    return { asked: state?.asked.at(nowMs) ?? 0, answered: state?.answered.at(nowMs) ?? 0 };
   }
 
   announce(
     id: string,
-    { peer, topic, graceMs, nowMs }: { peer: PeerId; topic: string; graceMs: number; nowMs: number },
+    {
+      peer,
+      topic,
+      lead,
+      graceMs,
+      nowMs,
+    }: {
+      readonly peer: PeerId;
+      readonly topic: string;
+      readonly lead: Lead;
+      readonly graceMs: number;
+      readonly nowMs: number;
+    },
   ): void {
     const known = this.#missing.get(id);
     if (known) {
-      if (known.announcers.length >= MAX_ANNOUNCERS || known.announcers.some((a) => a.peer === peer)) return;
-      known.announcers.push({ peer, asks: 0, askedAtMs: 0 });
+      const again = known.announcers.find((announcer) => announcer.peer === peer);
+      // It says so again because its answer did not leave: it may be asked once more.
+      if (again) again.asks = Math.min(again.asks, MAX_ASKS_PER_PEER - 1);
+      if (again || known.announcers.length >= MAX_ANNOUNCERS) return;
+      known.announcers.push({ peer, lead, asks: 0, askedAtMs: 0 });
       if (known.current !== undefined)
         this.#schedule(known, Math.min(known.dueMs, Math.max(nowMs, known.patienceEndsMs)));
       return;
@@ -123,7 +151,7 @@ export class MissingMessages {
     const missing: Missing = {
       topic,
       announcedAtMs: nowMs,
-      announcers: [{ peer, asks: 0, askedAtMs: 0 }],
+      announcers: [{ peer, lead, asks: 0, askedAtMs: 0 }],
       next: 0,
       attempts: 0,
       current: undefined,
@@ -159,16 +187,18 @@ export class MissingMessages {
     this.#release(missing);
     const announcers = new Set<PeerId>();
     const asked = new Set<PeerId>();
-    for (const { peer, asks, askedAtMs } of missing.announcers) {
+    let lead: Lead | null = null;
+    for (const { peer, asks, askedAtMs, lead: theirs } of missing.announcers) {
       announcers.add(peer);
       if (asks === 0) continue;
       asked.add(peer);
       if (peer !== from) continue;
+      lead = theirs;
       this.#answerMs += (nowMs - askedAtMs - this.#answerMs) * ANSWER_WEIGHT;
       const state = this.#peers.get(peer);
-      if (state) state.answered += 1;
+      state?.answered.add(1, nowMs);
     }
-    return { announcedAtMs: missing.announcedAtMs, announcers, asked };
+    return { announcedAtMs: missing.announcedAtMs, lead, announcers, asked };
   }
 
   /** The questions whose time has come. */
@@ -206,7 +236,7 @@ export class MissingMessages {
       const alone = announcers.length === 1 ? SOLE_ANNOUNCER_PATIENCE_MS * announcer.asks : 0;
       missing.dueMs = missing.patienceEndsMs + alone;
       state.outstanding += 1;
-      state.asked += 1;
+      state.asked.add(1, nowMs);
       asks.push({ peer: announcer.peer, id, topic: missing.topic, attempt: missing.attempts });
       return;
     }

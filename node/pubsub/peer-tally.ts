@@ -1,15 +1,51 @@
 import type { PeerId } from '../transport/transport.ts';
+import { DecayingCount } from './decaying-count.ts';
 
 const MAX_ROWS = 16_384;
-const RECENCY_HORIZON_MS = 300_000;
 
-/** What this node has seen of one peer on one topic since it started; counts only grow. */
-export interface PeerTally {
-  sendSuccesses: number;
-  sendTimeouts: number;
-  /** First copies that this peer brought. */
-  firstDeliveries: number;
-  lastDeliveryMs: number | null;
+/**
+ * What this node has seen of one peer on one topic. The plain counts only grow, since the node started; the decaying
+ * ones are what decisions are made of.
+ */
+export class PeerTally {
+  /** Frames that QUIC took. */
+  sendSuccesses = 0;
+  /** Echoes that stayed unanswered in time after something was sent, and stalls; see `EchoWatch`. */
+  sendTimeouts = 0;
+  coolingEvents = 0;
+  recoveryProbes = 0;
+  recoverySuccesses = 0;
+  lastDeliveryMs: number | null = null;
+  /** Sends that were confirmed in time, and those that were not, in one unit: an echo. */
+  readonly confirmed = new DecayingCount();
+  readonly unconfirmed = new DecayingCount();
+  readonly cooled = new DecayingCount();
+  readonly probed = new DecayingCount();
+  readonly recovered = new DecayingCount();
+
+  timedOut(nowMs: number): void {
+    this.sendTimeouts += 1;
+    this.unconfirmed.add(1, nowMs);
+  }
+
+  cool(nowMs: number): void {
+    this.coolingEvents += 1;
+    this.cooled.add(1, nowMs);
+  }
+
+  probe(nowMs: number): void {
+    this.recoveryProbes += 1;
+    this.probed.add(1, nowMs);
+  }
+
+  recover(nowMs: number): void {
+    this.recoverySuccesses += 1;
+    this.recovered.add(1, nowMs);
+  }
+
+  deliver(nowMs: number): void {
+    this.lastDeliveryMs = nowMs;
+  }
 }
 
 /** Tallies per (peer, topic), kept across reconnects; past the bound the oldest pairs are forgotten and counted. */
@@ -27,7 +63,7 @@ export class PeerTallies {
     let tally = topics.get(topic);
     if (!tally) {
       if (this.#rows >= MAX_ROWS) this.#forgetOldestPeer(peer);
-      tally = { sendSuccesses: 0, sendTimeouts: 0, firstDeliveries: 0, lastDeliveryMs: null };
+      tally = new PeerTally();
       topics.set(topic, tally);
       this.#rows += 1;
     }
@@ -44,22 +80,4 @@ export class PeerTallies {
       return;
     }
   }
-}
-
-/**
- * The figures of a `peer_scores` row, each 0..1: score = (0.6 × IWANT response + 0.4 × recency) × (0.35 + 0.65 × send
- * health), as saorsa-gossip. Over the whole life of the node; nothing decays and nothing is decided by it yet.
- */
-export function scoreOf(
-  tally: PeerTally,
-  asks: { readonly asked: number; readonly answered: number },
-  nowMs: number,
-) {
-  const unasked = tally.firstDeliveries > 0 ? 0.8 : 0.5;
-  const iwantResponseRate = asks.asked === 0 ? unasked : Math.min(1, asks.answered / asks.asked);
-  const ageMs = tally.lastDeliveryMs === null ? RECENCY_HORIZON_MS : nowMs - tally.lastDeliveryMs;
-  const recency = Math.max(0, 1 - ageMs / RECENCY_HORIZON_MS);
-  const sendHealth = (tally.sendSuccesses + 1) / (tally.sendSuccesses + tally.sendTimeouts + 1);
-  const score = (0.6 * iwantResponseRate + 0.4 * recency) * (0.35 + 0.65 * sendHealth);
-  return { score, iwantResponseRate, recency, sendHealth };
 }

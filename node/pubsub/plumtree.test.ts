@@ -20,16 +20,19 @@ const ihave = (hops: number, ...ats: number[]): ControlFrame => ({
 
 function coreWith(...peers: string[]): PlumTree {
   const core = new PlumTree();
-  for (const peer of peers) core.peerUp(peer, 10);
+  for (const peer of peers) core.peerUp(peer, 10, 0);
   return core;
 }
 
-/** `kind peer` of every control effect, and `push peers`. */
+/** `kind peer` of every control effect, and `push peers`; echoes have tests of their own. */
 function briefly(effects: readonly GossipEffect[]): string[] {
-  return effects.map((effect) => {
-    if (effect.type === 'push') return `push ${effect.peers.join(' ')}`;
-    return effect.type === 'reply' ? `reply ${effect.peer}` : `${effect.frame.kind} ${effect.peer}`;
-  });
+  const isEcho = (effect: GossipEffect) => effect.type === 'control' && effect.frame.kind === 'echo';
+  return effects
+    .filter((effect) => !isEcho(effect))
+    .map((effect) => {
+      if (effect.type === 'push') return `push ${effect.peers.join(' ')}`;
+      return effect.type === 'reply' ? `reply ${effect.peer}` : `${effect.frame.kind} ${effect.peer}`;
+    });
 }
 
 describe('the tree', () => {
@@ -116,6 +119,68 @@ describe('the tree', () => {
   });
 });
 
+describe('slow links', () => {
+  const onTopic = new Set([TOPIC]);
+  const stall = (core: PlumTree, peer: string, times = 5) =>
+    Array.from({ length: times }, () => core.health.stalled(peer, onTopic, 10)).flat();
+
+  it('are pruned, refused when they graft, and passed over when a link is taken back', () => {
+    const core = coreWith('a', 'b', 'c');
+    core.published(message(1, 0), 0);
+    expect(briefly(stall(core, 'a'))).toEqual(['prune a']);
+    expect(briefly(core.control('a', { kind: 'graft', topic: TOPIC }, 20))).toEqual(['prune a']);
+    expect(briefly(core.published(message(2, 0), 30))).toEqual(['push b c']);
+    core.control('b', { kind: 'prune', topic: TOPIC }, 40);
+    expect(briefly(core.control('c', { kind: 'prune', topic: TOPIC }, 50))).toEqual(['graft b']);
+    expect(briefly(core.received('a', message(3), 9_000)).filter((what) => what.includes('graft'))).toEqual(
+      [],
+    );
+    expect(core.topics.get(TOPIC)?.role('a')).toBe('lazy');
+  });
+
+  it('are told of messages all the same', () => {
+    const core = coreWith('a', 'b');
+    core.published(message(1, 0), 0);
+    stall(core, 'a');
+    core.published(message(2, 0), 20);
+    expect(briefly(core.tick(200))).toEqual(['ihave a']);
+  });
+
+  it('are never the last of a topic, and one is taken back when the last is gone', () => {
+    const core = coreWith('a', 'b', 'c');
+    core.published(message(1, 0), 0);
+    for (const peer of ['a', 'b', 'c']) stall(core, peer);
+    expect(core.mended()).toMatchObject({ coolings: 2, sparedAsLast: 1 });
+    expect(briefly(core.peerDown('c', 20))).toEqual(['graft a']);
+    expect(briefly(core.published(message(2, 0), 30))).toEqual(['push a']);
+  });
+
+  it('come back as lazy ones after a probe that got through', () => {
+    const core = coreWith('a', 'b');
+    /** Lets every echo be answered until `untilMs` or until a is free. */
+    const runUntil = (fromMs: number, untilMs: number) => {
+      let nowMs = fromMs;
+      for (; nowMs < untilMs && (nowMs < 30_020 || core.cooling.isSuppressed('a', TOPIC)); nowMs += 10) {
+        for (const effect of core.tick(nowMs)) {
+          if (effect.type === 'control' && effect.frame.kind === 'echo')
+            core.control(effect.peer, { kind: 'echoed', number: effect.frame.number }, nowMs + 5);
+        }
+      }
+      return nowMs;
+    };
+    core.published(message(1, 0), 0);
+    stall(core, 'a');
+    runUntil(20, 30_020);
+    expect(briefly(core.published(message(2, 0), 30_020))).toEqual(['push b a']);
+    expect(briefly(core.published(message(3, 0), 30_030))).toEqual(['push b']);
+    const nowMs = runUntil(30_030, 40_000);
+    expect(nowMs).toBeLessThan(31_000);
+    expect(core.topics.get(TOPIC)?.role('a')).toBe('lazy');
+    expect(core.health.tallies.of('a', TOPIC)).toMatchObject({ recoveryProbes: 1, recoverySuccesses: 1 });
+    expect(briefly(core.control('a', { kind: 'graft', topic: TOPIC }, nowMs))).toEqual([]);
+  });
+});
+
 describe('repair', () => {
   it('asks the first announcer at once, the second after 80 ms, and grafts it', () => {
     const core = coreWith('a', 'b');
@@ -185,8 +250,8 @@ describe('anti-entropy', () => {
       const [a, b] = [new PlumTree(), new PlumTree()];
       for (let at = 0; at < count; at += 1) a.published(message(at, 0), 0);
       for (let at = 0; at < count; at += 1) b.published(message(10_000 + at, 0), 0);
-      b.peerUp('a', 1);
-      const said = converse(a, b, a.peerUp('b', 1), 10);
+      b.peerUp('a', 1, 0);
+      const said = converse(a, b, a.peerUp('b', 1, 0), 10);
       for (let rounds = 0; rounds < 60; rounds += 1) {
         const nowMs = 100 + rounds * 100;
         said.push(...converse(a, b, a.tick(nowMs), nowMs));
@@ -203,6 +268,19 @@ describe('anti-entropy', () => {
       }
     },
   );
+
+  it('counts as repaired by a peer only what came because a digest of that peer told of it', () => {
+    const core = coreWith('a', 'b');
+    core.control('a', ihave(1, 1), 0);
+    core.received('a', message(1), 10);
+    const entries = [{ id: idOf(2), hops: 1 }];
+    core.control('a', { kind: 'digest', topic: TOPIC, mask: '0000000000000000', entries }, 20);
+    core.received('a', message(2), 30);
+    core.received('b', message(3), 40);
+    expect([...core.reconciliation.byPeer.entries()].map(([peer, { repaired }]) => [peer, repaired])).toEqual(
+      [['a', 1]],
+    );
+  });
 
   it('costs one small frame when nothing differs, and none when there is nothing', () => {
     const [a, b] = [coreWith('b'), coreWith('a')];

@@ -4,20 +4,20 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Random } from '../../kit/random.ts';
 import type { Signing } from '../../kit/signing.ts';
 import type { GossipDocument } from '../api/schema/gossip.ts';
-import type { AgentId, LinkEvent, PeerId, PeerLink, Transport } from '../transport/transport.ts';
+import type { AgentId, PeerLink, Transport } from '../transport/transport.ts';
 import { BatchSigner, PublishError } from './batch-signer.ts';
 import { isGossipControl, kindOf } from './control-frame.ts';
 import { CoreDriver } from './core-driver.ts';
-import { eagerFrame } from './eager-frame.ts';
+import { eagerFrame, isEager } from './eager-frame.ts';
 import { GossipCounters } from './gossip-counters.ts';
 import { type GossipSources, gossipDocument } from './gossip-document.ts';
 import { Inbound } from './inbound.ts';
+import { LinkFollower } from './link-follower.ts';
 import { LossReporter } from './loss-reporter.ts';
 import { DEFAULT_MAX_PAYLOAD_BYTES, type MessageBody, messageId } from './message.ts';
 import { MessageVerifier } from './message-verifier.ts';
 import { OriginKeys } from './origin-keys.ts';
 import { Outbound } from './outbound.ts';
-import { PeerTallies } from './peer-tally.ts';
 import { PlumTree } from './plumtree.ts';
 import { DEFAULT_PLUMTREE_LIMITS } from './plumtree-limits.ts';
 import { ReceivePump } from './receive-pump.ts';
@@ -67,10 +67,8 @@ export class PubSub {
   readonly #incarnation = randomBytes(8).toString('hex');
   readonly #core: PlumTree;
   readonly #counters = new GossipCounters();
-  readonly #tallies = new PeerTallies();
   readonly #keys = new OriginKeys();
   readonly #strikes = new Strikes();
-  readonly #generations = new Map<PeerId, number>();
   readonly #subscriptions: Subscriptions;
   readonly #outbound: Outbound;
   readonly #driver: CoreDriver;
@@ -79,9 +77,9 @@ export class PubSub {
   readonly #signer: BatchSigner;
   readonly #supervisor: WorkerSupervisor;
   readonly #losses: LossReporter;
+  readonly #links: LinkFollower;
   readonly #sources: GossipSources;
   #seq = 0;
-  #stopListening: (() => void) | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
 
   constructor(options: PubSubOptions, modules: PubSubModules) {
@@ -90,8 +88,26 @@ export class PubSub {
     this.#core = new PlumTree(DEFAULT_PLUMTREE_LIMITS, random.int(0, 1_023));
     this.#maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
     this.#subscriptions = new Subscriptions({ log });
-    this.#outbound = new Outbound({ transport, clock, tallies: this.#tallies });
+    this.#outbound = new Outbound({
+      transport,
+      clock,
+      tallies: this.#core.health.tallies,
+      isSuspect: (peer) => this.#core.health.isSuspect(peer),
+      stalled: (peer, topics) => this.#driver.run(this.#core.health.stalled(peer, topics, clock.nowMs())),
+      gaveUp: (peer, message) => {
+        this.#core.notSent(peer, message, clock.nowMs());
+        this.#driver.rearm();
+      },
+    });
     this.#driver = new CoreDriver({ core: this.#core, outbound: this.#outbound, clock });
+    this.#links = new LinkFollower({
+      transport,
+      clock,
+      core: this.#core,
+      driver: this.#driver,
+      outbound: this.#outbound,
+      keys: this.#keys,
+    });
     this.#inbound = new Inbound(
       { maxPayloadBytes: this.#maxPayloadBytes },
       {
@@ -101,7 +117,6 @@ export class PubSub {
         outbound: this.#outbound,
         verifier: new MessageVerifier({ signing }),
         keys: this.#keys,
-        tallies: this.#tallies,
         deliver: (message) => this.#deliverIncoming(message),
         strike: (link, why) => this.#strike(link, why),
       },
@@ -123,7 +138,6 @@ export class PubSub {
       inbound: this.#inbound,
       outbound: this.#outbound,
       pump: this.#pump,
-      tallies: this.#tallies,
       subscriptions: this.#subscriptions,
       counters: this.#counters,
       keys: this.#keys,
@@ -141,14 +155,13 @@ export class PubSub {
     const { transport, agent } = this.#modules;
     this.#keys.link(agent.id, agent.publicKey);
     transport.onFrame('gossip', (link, frame) => this.#pump.offer(link, frame, 'kept'));
-    this.#stopListening = transport.onLink((event) => this.#followLink(event));
-    for (const link of transport.links()) this.#linkUp(link);
+    this.#links.start();
     this.#housekeeping = setInterval(() => this.#keepHouse(), SUPERVISE_EVERY_MS);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#housekeeping);
-    this.#stopListening?.();
+    this.#links.stop();
     this.#signer.close();
     this.#pump.close();
     this.#driver.close();
@@ -204,10 +217,18 @@ export class PubSub {
     return this.#subscriptions.add(topic, deliver, traits);
   }
 
-  /** Takes a frame of class `control` if it is gossip's (first byte 0x10 to 0x3f); false when it is someone else's. */
+  /** Takes a frame of class `control` if it is gossip's (first byte 0x10 to 0x40); false when it is someone else's. */
   handleControlFrame(link: PeerLink, frame: Uint8Array): boolean {
+    if (isEager(frame)) {
+      this.#pump.offer(link, frame, 'kept'); // of a critical topic; see Outbound
+      return true;
+    }
     if (!isGossipControl(frame)) return false;
     const kind = kindOf(frame);
+    if (kind === 'echo' || kind === 'echoed') {
+      void this.#handleControl({ link, frame }); // at once: what waits in our queue is no fault of the link
+      return true;
+    }
     // What can be said again later is shed under pressure; the shape of the tree and keys are not.
     const isKept = kind === 'graft' || kind === 'prune' || kind === 'keyWant' || kind === 'key';
     this.#pump.offer(link, frame, isKept ? 'kept' : 'shed');
@@ -261,25 +282,6 @@ export class PubSub {
     this.#subscriptions.deliver(message);
   }
 
-  /** Events may come late or out of order, so the transport is asked what is true now. */
-  #followLink({ link: { peerId, agentId } }: LinkEvent): void {
-    const { transport, clock } = this.#modules;
-    const live = transport.linkTo(peerId);
-    if (live) {
-      if (this.#generations.get(peerId) !== live.generation) this.#linkUp(live);
-    } else if (this.#generations.delete(peerId)) {
-      this.#keys.unlink(agentId);
-      this.#outbound.peerDown(peerId);
-      this.#driver.run(this.#core.peerDown(peerId, clock.nowMs()));
-    }
-  }
-
-  #linkUp(link: PeerLink): void {
-    this.#generations.set(link.peerId, link.generation);
-    this.#keys.link(link.agentId, link.agentPublicKey);
-    this.#driver.run(this.#core.peerUp(link.peerId, null));
-  }
-
   #strike(link: PeerLink, why: string): void {
     const { transport, clock, log } = this.#modules;
     log.warn({ peer: link.peerId, why }, 'a peer sent gossip that no honest node sends');
@@ -287,12 +289,10 @@ export class PubSub {
   }
 
   #keepHouse(): void {
-    const { transport, clock } = this.#modules;
-    for (const { link, rttMs } of transport.stats().links) {
-      if (rttMs !== null) this.#core.setRtt(link.peerId, rttMs);
-    }
-    this.#inbound.expire(clock.nowMs());
-    this.#supervisor.supervise(clock.nowMs());
-    this.#losses.report();
+    const nowMs = this.#modules.clock.nowMs();
+    this.#links.measure();
+    this.#inbound.expire(nowMs);
+    this.#supervisor.supervise(nowMs);
+    this.#losses.report(nowMs);
   }
 }

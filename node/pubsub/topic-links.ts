@@ -21,6 +21,8 @@ interface Link {
   graftedAtMs: number;
   backoffMs: number;
   repairs: number;
+  /** Kept out of the tree until `wake`: too slow for it on this topic. */
+  isResting: boolean;
   /** Inbound GRAFTs in the current second; more than a few are refused. */
   inboundGrafts: number;
   inboundSinceMs: number;
@@ -30,6 +32,7 @@ interface Link {
 export class TopicLinks {
   readonly #links = new Map<PeerId, Link>();
   #eager = 0;
+  #resting = 0;
   #orphanGraftAtMs = Number.NEGATIVE_INFINITY;
   lastUsedMs: number;
 
@@ -42,6 +45,23 @@ export class TopicLinks {
 
   get eagerCount(): number {
     return this.#eager;
+  }
+
+  get restingCount(): number {
+    return this.#resting;
+  }
+
+  /** Links that may be of the tree. */
+  get awakeCount(): number {
+    return this.#links.size - this.#resting;
+  }
+
+  isResting(peer: PeerId): boolean {
+    return this.#links.get(peer)?.isResting ?? false;
+  }
+
+  peers(): MapIterator<PeerId> {
+    return this.#links.keys();
   }
 
   role(peer: PeerId): LinkRole | undefined {
@@ -60,6 +80,7 @@ export class TopicLinks {
   }
 
   peerDown(peer: PeerId): void {
+    this.wake(peer);
     if (this.#links.get(peer)?.role === 'eager') this.#eager -= 1;
     this.#links.delete(peer);
   }
@@ -74,12 +95,29 @@ export class TopicLinks {
     return { eager, lazy };
   }
 
+  /** A resting link stays lazy whatever is asked. */
   setRole(peer: PeerId, role: LinkRole): void {
     const link = this.#links.get(peer);
-    if (!link || link.role === role) return;
+    if (!link || link.role === role || (link.isResting && role === 'eager')) return;
     link.role = role;
     link.repairs = 0;
     this.#eager += role === 'eager' ? 1 : -1;
+  }
+
+  rest(peer: PeerId, nowMs: number): void {
+    const link = this.#links.get(peer);
+    if (!link || link.isResting) return;
+    this.prune(peer, nowMs);
+    link.isResting = true;
+    this.#resting += 1;
+  }
+
+  /** The link is an ordinary lazy one again. */
+  wake(peer: PeerId): void {
+    const link = this.#links.get(peer);
+    if (!link?.isResting) return;
+    link.isResting = false;
+    this.#resting -= 1;
   }
 
   prune(peer: PeerId, nowMs: number): void {
@@ -106,7 +144,7 @@ export class TopicLinks {
   /** Counts a first copy that came only because we asked; true when the link has earned its place in the tree. */
   repairedBy(peer: PeerId): boolean {
     const link = this.#links.get(peer);
-    if (!link || link.role === 'eager') return false;
+    if (!link || link.role === 'eager' || link.isResting) return false;
     link.repairs += 1;
     return link.repairs >= REPAIRS_BEFORE_GRAFT || this.#eager === 0;
   }
@@ -114,7 +152,7 @@ export class TopicLinks {
   /** Makes a lazy link eager if its back-off allows; the caller sends GRAFT when this is true. */
   graft(peer: PeerId, nowMs: number): boolean {
     const link = this.#links.get(peer);
-    if (!link || link.role === 'eager') return false;
+    if (!link || link.role === 'eager' || link.isResting) return false;
     const rested = nowMs - link.graftedAtMs;
     if (rested < link.backoffMs) {
       if (this.#eager > 0 || nowMs - this.#orphanGraftAtMs < ORPHAN_GRAFT_MS) return false;
@@ -127,10 +165,10 @@ export class TopicLinks {
     return true;
   }
 
-  /** A peer grafts us: true when accepted, false when it grafts so often that the answer is PRUNE. */
+  /** A peer grafts us: true when accepted, false when it rests or grafts so often that the answer is PRUNE. */
   graftedBy(peer: PeerId, nowMs: number): boolean {
     const link = this.#links.get(peer);
-    if (!link) return false;
+    if (!link || link.isResting) return false;
     if (nowMs - link.inboundSinceMs >= ORPHAN_GRAFT_MS) {
       link.inboundSinceMs = nowMs;
       link.inboundGrafts = 0;
@@ -145,8 +183,8 @@ export class TopicLinks {
   bestLazy(): PeerId | undefined {
     let best: PeerId | undefined;
     let bestAtMs = Number.POSITIVE_INFINITY;
-    for (const [peer, { role, prunedAtMs }] of this.#links) {
-      if (role === 'lazy' && prunedAtMs < bestAtMs) [best, bestAtMs] = [peer, prunedAtMs];
+    for (const [peer, { role, prunedAtMs, isResting }] of this.#links) {
+      if (role === 'lazy' && !isResting && prunedAtMs < bestAtMs) [best, bestAtMs] = [peer, prunedAtMs];
     }
     return best;
   }
@@ -159,6 +197,7 @@ export class TopicLinks {
       graftedAtMs: never,
       backoffMs: 0,
       repairs: 0,
+      isResting: false,
       inboundGrafts: 0,
       inboundSinceMs: never,
     });

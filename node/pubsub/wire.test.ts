@@ -146,7 +146,7 @@ describe('a message on the wire', () => {
     never((bytes) => readMessage(bytes, MAX_PAYLOAD));
     never(readEagerHeader);
     never(decodeControl);
-    for (let kind = 0x10; kind <= 0x18; kind += 1)
+    for (let kind = 0x10; kind <= 0x1a; kind += 1)
       never((bytes) => decodeControl(Uint8Array.of(kind, ...bytes)));
   });
 });
@@ -195,6 +195,8 @@ describe('a control frame', () => {
     ],
     [{ kind: 'keyWant', agentId: id }, `17${id}`],
     [{ kind: 'key', publicKey: new Uint8Array(1952).fill(1) }, `18${'01'.repeat(1952)}`],
+    [{ kind: 'echo', number: 258 }, '1900000102'],
+    [{ kind: 'echoed', number: 0xffff_ffff }, '1affffffff'],
   ];
 
   it.each(vectors)('of kind $kind has its known bytes', (frame, wire) => {

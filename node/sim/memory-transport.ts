@@ -148,6 +148,7 @@ export class MemoryTransport implements Transport {
       establishedTotal: 0,
       replacedTotal: 0,
       closedTotal: 0,
+      closedByReason: {},
       readerExitedTotal: 0,
       dialsTotal: 0,
       inboundTotal: 0,

@@ -52,7 +52,9 @@ export class VirtualMesh {
   readonly journeys = new Map<string, Journey>();
   readonly framesSent: number[];
   /** Says which frames are lost on the way; every draw must come from a seeded source. */
-  isLost: (frame: VirtualFrame) => boolean = () => false;
+  isLost: (frame: VirtualFrame, from: number, to: number) => boolean = () => false;
+  /** How much longer than its link's latency a frame takes; draws as above. Frames may overtake each other. */
+  extraDelayMs: (from: number, to: number) => number = () => 0;
   #epoch = 0;
   #published = 0;
   readonly #options: VirtualMeshOptions;
@@ -75,8 +77,8 @@ export class VirtualMesh {
     const link = { latencyMs: low + this.#options.random.float() * (high - low), epoch: this.#epoch };
     this.#peer(a).links.set(b, link);
     this.#peer(b).links.set(a, link);
-    this.#act(a, this.#peer(a).core.peerUp(nameOf(b), 2 * link.latencyMs));
-    this.#act(b, this.#peer(b).core.peerUp(nameOf(a), 2 * link.latencyMs));
+    this.#act(a, this.#peer(a).core.peerUp(nameOf(b), 2 * link.latencyMs, this.clock.nowMs));
+    this.#act(b, this.#peer(b).core.peerUp(nameOf(a), 2 * link.latencyMs, this.clock.nowMs));
   }
 
   disconnect(a: number, b: number): void {
@@ -129,8 +131,9 @@ export class VirtualMesh {
     const link = this.#peer(from).links.get(to);
     if (!link) return;
     this.framesSent[from] = (this.framesSent[from] ?? 0) + 1;
-    if (this.isLost(frame)) return;
-    this.clock.at(this.clock.nowMs + link.latencyMs, () => {
+    if (this.isLost(frame, from, to)) return;
+    const arrivesAtMs = this.clock.nowMs + link.latencyMs + this.extraDelayMs(from, to);
+    this.clock.at(arrivesAtMs, () => {
       if (this.#peer(to).links.get(from)?.epoch === link.epoch) this.#arrive(to, from, frame);
     });
   }

@@ -149,7 +149,7 @@ export class LinkKeeper implements SessionOwner {
     } else if (!this.#lost.has(session)) {
       const wasCanonical = this.table.remove(session);
       if (wasCanonical) this.counters.disconnectsTotal += 1;
-      this.counters.closedTotal += 1;
+      this.counters.countClose(reason);
       this.#announce('Closing', link, reason.name);
       this.#announce('Closed', link, reason.name);
     }

@@ -14,6 +14,7 @@ import type { PeerStreams } from './peer-streams.ts';
 import { buildQuicConfigs } from './quic-config.ts';
 import type {
   LinkEvent,
+  LinkPath,
   PeerId,
   PeerLink,
   RequestStep,
@@ -181,9 +182,20 @@ export class QuicTransport implements Transport {
     return () => this.#keeper.listeners.delete(listener);
   }
 
-  closeLink(peerId: PeerId, reason: string): void {
+  closeLink(peerId: PeerId, reason: string, detail = reason): void {
     const name = isCloseName(reason) ? reason : 'LifecycleCleanup';
-    this.#keeper.table.session(peerId)?.connection.close(name, reason);
+    this.#keeper.table.session(peerId)?.connection.close(name, detail);
+  }
+
+  /** How the live link to `peerId` does now; undefined when there is none. */
+  pathTo(peerId: PeerId): LinkPath | undefined {
+    const connection = this.#keeper.table.session(peerId)?.connection;
+    if (connection === undefined) return undefined;
+    const path = connection.native.pathStats().find(({ active }) => active);
+    return {
+      quietMs: Math.max(0, this.#modules.clock.nowMs() - connection.lastReceivedMs),
+      rttMs: path?.rtt ?? null,
+    };
   }
 
   stats(): TransportStats {

@@ -3,6 +3,8 @@ import { isRefusal } from './close-codes.ts';
 import type { PeerSession } from './peer-session.ts';
 import type { LinkStats } from './transport.ts';
 
+const MAX_CLOSE_REASONS = 64; // a peer chooses the QUIC code that it closes with
+
 /** Counts since start. All of them only grow. */
 export class TransportCounters {
   establishedTotal = 0;
@@ -19,10 +21,25 @@ export class TransportCounters {
   unclaimedFramesTotal = 0;
   expiredRequestsTotal = 0;
   readonly helloRefusalsByReason: Record<string, number> = {};
+  /** Names are ours or QUIC's error codes; what is beyond 64 of them is `other`. */
+  readonly closedByReason: Record<string, number> = {};
 
   /** The counts as `TransportStats` has them. */
   snapshot() {
-    return { ...this, helloRefusalsByReason: { ...this.helloRefusalsByReason } };
+    return {
+      ...this,
+      helloRefusalsByReason: { ...this.helloRefusalsByReason },
+      closedByReason: { ...this.closedByReason },
+    };
+  }
+
+  /** A link ended. */
+  countClose({ name }: CloseReason): void {
+    this.closedTotal += 1;
+    const isKnown =
+      name in this.closedByReason || Object.keys(this.closedByReason).length < MAX_CLOSE_REASONS;
+    const key = isKnown ? name : 'other';
+    this.closedByReason[key] = (this.closedByReason[key] ?? 0) + 1;
   }
 
   /** A connection ended before its hello was done. */

@@ -50,6 +50,14 @@ export interface LinkStats {
   readonly queuedBytes: number;
 }
 
+/** What a sender needs to tell silence from distance. */
+export interface LinkPath {
+  /** For how long nothing at all has come from the peer, acknowledgements and keep-alives included. */
+  readonly quietMs: number;
+  /** QUIC's smoothed round-trip time, whole milliseconds; `null` while it has none. */
+  readonly rttMs: number | null;
+}
+
 /** Counters since start (monotonic) and gauges of the transport as a whole. */
 export interface TransportStats {
   readonly boundAddress: SocketAddress | null;
@@ -58,6 +66,8 @@ export interface TransportStats {
   readonly establishedTotal: number;
   readonly replacedTotal: number;
   readonly closedTotal: number;
+  /** Links that ended, by the name in their close: `LivenessTimeout`, `PeerShutdown`, `Superseded`, … */
+  readonly closedByReason: Readonly<Record<string, number>>;
   readonly readerExitedTotal: number;
   readonly dialsTotal: number;
   readonly inboundTotal: number;
@@ -118,6 +128,7 @@ export interface Transport {
   onRequest(handler: (link: PeerLink, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>): void;
   /** Calls back for every lifecycle event; gives a function that stops it. */
   onLink(listener: (event: LinkEvent) => void): () => void;
-  closeLink(peerId: PeerId, reason: string): void;
+  /** Ends the live link. `reason` is a name of `close-codes.ts`, which both ends see; `detail` is for their logs. */
+  closeLink(peerId: PeerId, reason: string, detail?: string): void;
   stats(): TransportStats;
 }

@@ -94,6 +94,12 @@ const peerScoreV2 = z.strictObject({
   gossiped: z.boolean(),
 });
 
+const peerAntiEntropy = z.strictObject({
+  rounds_total: counter.describe('comparisons of caches with this peer that either side opened'),
+  repaired_total: counter.describe('messages whose first copy came because a digest of this peer told of it'),
+  last_round_unix_ms: unixMs.nullable(),
+});
+
 const topicCache = z.strictObject({
   topic: z.string(),
   cache: z.strictObject({
@@ -144,4 +150,7 @@ export const pubsubStagesSchema = z.strictObject({
   topic_shard_count: gauge,
   peer_scoring_lock_wait: stage,
   suppressed_peers_lock_wait: stage,
+  anti_entropy_by_peer: z
+    .record(z.string(), peerAntiEntropy)
+    .describe('since the node started, kept across reconnects'),
 });

@@ -59,5 +59,6 @@ export const peerLifecycleEventSchema = z.strictObject({
   peer_id: hex64,
   event: z.enum(['Established', 'Replaced', 'Closing', 'Closed', 'ReaderExited']),
   at_ms: unixMs,
+  reason: z.string().nullable().optional().describe('why, for events that have a why; not in x0xd'),
 });
 export type PeerLifecycleEvent = z.infer<typeof peerLifecycleEventSchema>;

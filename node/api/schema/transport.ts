@@ -26,6 +26,15 @@ const refusals = z.strictObject({
   expired_requests_total: counter.describe('requests of peers whose rest did not come in time'),
 });
 
+/** Regular proofs that links carry messages of more than 1 KiB both ways; the opener of a link asks. */
+const linkProofs = z.strictObject({
+  sent_total: counter,
+  proven_total: counter,
+  unanswered_total: counter,
+  inconclusive_total: counter.describe('the link went away, or our own queue to it was full'),
+  links_closed_total: counter.describe('closed because three in a row stayed unanswered although QUIC lived'),
+});
+
 /**
  * `/diagnostics/transport` without its envelope. After the mesh has settled, `quic_open_connections`,
  * `active_connections` and `reader_handle_count` are equal, or something leaks.
@@ -45,6 +54,8 @@ export const transportDocumentSchema = z.strictObject({
     total_bootstrap_nodes: gauge.nullable(),
     average_coordination_time_ms: milliseconds.nullable(),
     churn,
+    closed_by_reason: z.record(z.string(), counter).describe('links that ended, by the name in their close'),
+    link_proofs: linkProofs,
     quic_open_connections: gauge,
     reader_handle_count: gauge,
     peer_activity_count: gauge,

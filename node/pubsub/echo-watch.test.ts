@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { type EchoOutcome, EchoWatch } from './echo-watch.ts';
+
+const TOPIC = 't';
+
+function watchOf(...peers: string[]): EchoWatch {
+  const watch = new EchoWatch();
+  for (const peer of peers) watch.peerUp(peer);
+  return watch;
+}
+
+function briefly(outcomes: readonly EchoOutcome[]): string[] {
+  return outcomes.map((outcome) => {
+    const what = outcome.type === 'ask' ? outcome.number : [...outcome.topics].join(' ');
+    return `${outcome.type} ${outcome.peer} ${what}`;
+  });
+}
+
+/** Ticks at every deadline up to `untilMs`; gives what came of it with its time. */
+function runUntil(watch: EchoWatch, untilMs: number): string[] {
+  const log: string[] = [];
+  for (let dueMs = watch.dueMs; dueMs !== undefined && dueMs <= untilMs; dueMs = watch.dueMs) {
+    log.push(...briefly(watch.tick(dueMs)).map((what) => `${dueMs} ${what}`));
+  }
+  return log;
+}
+
+describe('the echo watch', () => {
+  it('asks nothing of a link that nothing was sent on', () => {
+    const watch = watchOf('a');
+    expect(watch.dueMs).toBeUndefined();
+    expect(watch.tick(100_000)).toEqual([]);
+  });
+
+  it('asks one echo for what is sent within 250 ms, and the next no sooner than 2 s later', () => {
+    const watch = watchOf('a');
+    for (let nowMs = 0; nowMs < 200; nowMs += 10) watch.sent('a', nowMs < 100 ? 'x' : 'y', nowMs);
+    expect(runUntil(watch, 260)).toEqual(['250 ask a 1']);
+    watch.sent('a', 'z', 270);
+    expect(briefly(watch.answered('a', 1, 280))).toEqual(['confirmed a x y']);
+    expect(runUntil(watch, 5_000)).toContain('2250 ask a 2');
+  });
+
+  it('counts an answer after 1 s as none, and asks again at once until five in a row have told', () => {
+    const watch = watchOf('a');
+    watch.sent('a', TOPIC, 0);
+    watch.heard('a', 0);
+    const log = runUntil(watch, 4_900);
+    expect(log.filter((line) => line.includes('timedOut'))).toEqual(
+      [1_250, 2_250, 3_250, 4_250].map((atMs) => `${atMs} timedOut a t`),
+    );
+    watch.heard('a', 5_000); // slow, not silent
+    expect(runUntil(watch, 60_000)).toEqual(['5250 timedOut a t']);
+    expect(watch.dueMs).toBeUndefined();
+    expect(watch.isSuspect('a')).toBe(true);
+  });
+
+  it('takes an answer for what it is only if it is to the question that is open', () => {
+    const watch = watchOf('a', 'b');
+    watch.sent('a', TOPIC, 0);
+    watch.tick(250);
+    expect(watch.answered('a', 2, 300)).toEqual([]);
+    expect(watch.answered('b', 1, 300)).toEqual([]);
+    watch.tick(1_250);
+    expect(watch.answered('a', 1, 1_300)).toEqual([]);
+    expect(briefly(watch.answered('a', 2, 1_400))).toEqual(['confirmed a t']);
+    expect(watch.isSuspect('a')).toBe(false);
+  });
+
+  it('gives a link one more moment when it is we who look late', () => {
+    const watch = watchOf('a');
+    watch.sent('a', TOPIC, 0);
+    watch.tick(250);
+    expect(watch.tick(9_000)).toEqual([]);
+    expect(briefly(watch.answered('a', 1, 9_001))).toEqual(['confirmed a t']);
+    watch.sent('a', TOPIC, 9_010);
+    watch.tick(9_260);
+    watch.tick(20_000);
+    expect(briefly(watch.tick(20_250))).toContain('timedOut a t');
+  });
+
+  it('asks a silent link on, and tells when it is heard again, once', () => {
+    const watch = watchOf('a');
+    watch.sent('a', TOPIC, 0);
+    const asked = runUntil(watch, 25_000).filter((line) => line.includes('ask'));
+    expect(asked.length).toBeGreaterThan(9);
+    expect(watch.heard('a', 25_100)).toBe(true);
+    expect(watch.heard('a', 25_200)).toBe(false);
+  });
+
+  it('asks the other links when one is suspect, and takes the fault for its own when most of them are slow', () => {
+    const watch = watchOf('a', 'b', 'c');
+    watch.sent('a', TOPIC, 0);
+    const log = runUntil(watch, 2_300);
+    expect(log).toContain('2250 ask b 1');
+    expect(log).toContain('2250 ask c 1');
+    watch.answered('b', 1, 2_300);
+    runUntil(watch, 3_300);
+    expect(watch.isOwnFault(3_300)).toBe(true); // a and c slow, b timely
+    watch.answered('c', 2, 3_310);
+    expect(watch.isOwnFault(3_310)).toBe(false);
+    expect(watch.isOwnFault(60_000)).toBe(false);
+  });
+
+  it('forgets a connection with its peer, open question and all', () => {
+    const watch = watchOf('a');
+    watch.sent('a', TOPIC, 0);
+    watch.tick(250);
+    watch.peerUp('a');
+    expect(watch.answered('a', 1, 300)).toEqual([]);
+    watch.sent('a', TOPIC, 300);
+    expect(briefly(watch.tick(550))).toEqual(['ask a 2']);
+    watch.peerDown('a');
+    watch.tick(9_999);
+    expect(watch.dueMs).toBeUndefined();
+  });
+});
