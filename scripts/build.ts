@@ -15,7 +15,12 @@ for (const file of files) await writeFile(join(dist, 'bundle', file.name), file.
 await writeFile(join(dist, 'bundle', 'digest'), bundleDigest(files));
 
 await build({
-  entryPoints: { cli: join(root, 'harness/cli.ts'), 'signing-worker': join(root, 'kit/signing-worker.ts') },
+  entryPoints: {
+    cli: join(root, 'harness/cli.ts'),
+    'link-agent': join(root, 'harness/lab/link-agent/main.ts'),
+    'netns-connect': join(root, 'harness/lab/containers/netns-connect.ts'),
+    'signing-worker': join(root, 'kit/signing-worker.ts'),
+  },
   outdir: dist,
   bundle: true,
   packages: 'external',
@@ -27,4 +32,8 @@ await build({
   banner: { js: BUNDLE_BANNER },
 });
 await cp(join(root, 'gates/definitions'), join(dist, 'gates'), { recursive: true });
+await cp(join(root, 'harness/lab/links'), join(dist, 'links'), {
+  recursive: true,
+  filter: (source) => !source.endsWith('.ts'),
+});
 console.log(`dist/ built; node bundle ${bundleDigest(files).slice(0, 12)}`);

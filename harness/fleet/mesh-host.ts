@@ -1,10 +1,14 @@
+import type { HttpTunnel } from '../../kit/http-pool.ts';
 import type { NodeClient } from '../../node/client.ts';
 import type { Observation } from '../../proofs/observation.ts';
+import type { FaultDriver } from '../faults/fault-driver.ts';
 
 /** Where a program with a loopback HTTP endpoint is reached, and the bearer token it asks for. */
 export interface Endpoint {
   readonly baseUrl: string;
   readonly token: string;
+  /** The way there when it is not TCP from here. */
+  readonly tunnel?: HttpTunnel | undefined;
 }
 
 /** One node of the mesh with its runner, reached the same way wherever it runs. */
@@ -34,6 +38,8 @@ export interface ProcessEnd {
 export interface Fleet {
   readonly hosts: readonly MeshHost[];
   readonly anchor: MeshHost;
+  /** How faults reach these machines; `stop` closes it. */
+  readonly faults: FaultDriver;
   /**
    * Calls back for each process that ends, those that ended before included. Expected is only what `stop` asked for:
    * an orderly end, or being killed after its grace. A crash while stopping is unexpected.

@@ -20,7 +20,7 @@ afterAll(() => rm(home, { recursive: true, force: true }));
 async function child(program: string): Promise<MeshChild> {
   const file = join(home, `${children.length}-${Date.now()}.mjs`);
   await writeFile(file, program);
-  const started = new MeshChild('node of node1', [file], {});
+  const started = new MeshChild('node of node1', [file]);
   children.push(started);
   return started;
 }
@@ -56,6 +56,14 @@ describe('a program of the mesh', () => {
     const stubborn = await child(`process.on('SIGTERM', () => {}); ${LISTENS}`);
     await stubborn.listening(5_000, never);
     expect(await stubborn.stop(200)).toMatchObject({ code: null, signal: 'SIGKILL' });
+  });
+
+  it('that is told to stop before it was listening was stopped, though it did not mind the signal yet', async () => {
+    const early = await child(`setTimeout(() => {}, 60_000);`);
+    expect(await early.stop(5_000)).toMatchObject({ signal: 'SIGTERM', manner: 'stopped' });
+    const late = await child(LISTENS);
+    await late.listening(5_000, never);
+    expect(await late.stop(5_000)).toMatchObject({ signal: 'SIGTERM', manner: 'unasked' });
   });
 
   it('that was paused still hears that it is to stop', async () => {

@@ -3,11 +3,13 @@ import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
 import { LIFELINE_FD } from '../../kit/lifeline.ts';
 import { LastWords } from './last-words.ts';
+import { LineSplitter } from './line-splitter.ts';
 
 const STOP_BUDGET_MS = 6_000; // nodes and runners promise to stop within 5 s
 const KILL_BUDGET_MS = 2_000; // only a process stuck in the kernel outlives SIGKILL
 const OUTPUT_GRACE_MS = 500; // for the last output of a process that has ended
 const FIRST_LINE_MAX_CHARS = 4_096;
+const LINE_MAX_CHARS = 4 * 1024 * 1024; // an answer about every link of the largest mesh
 
 export interface ChildExit {
   readonly code: number | null;
@@ -30,24 +32,32 @@ export class MeshChild {
   readonly #lastWords = new LastWords();
   readonly #firstLine: Promise<string>;
   #exit: ChildExit | undefined;
+  #isListening = false;
   #told: 'nothing' | 'to stop' | 'killed' = 'nothing';
 
-  constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** With `onLine` it is one that is talked with: it takes lines by `send`, and `onLine` gets all but its first. */
+  constructor(name: string, args: readonly string[], { onLine }: { onLine?: (line: string) => void } = {}) {
     this.name = name;
-    this.#child = start(args, env);
+    this.#child = start(args, onLine === undefined ? 'ignore' : 'pipe');
     this.#child.catch(() => {}); // its end is told by `exited`
-    const { stderr, stdout } = this.#child;
+    const { stderr, stdout, stdin } = this.#child;
+    stdin?.on('error', () => {}); // it ended; `exited` tells
     stderr.setEncoding('utf8').on('data', (chunk: string) => this.#lastWords.push(chunk));
     this.#firstLine = new Promise((resolve) => {
-      let text = '';
-      stdout.setEncoding('utf8').on('data', (chunk: string) => {
-        if (text.includes('\n') || text.length > FIRST_LINE_MAX_CHARS) return;
-        text += chunk;
-        const end = text.indexOf('\n');
-        if (end >= 0) resolve(text.slice(0, end));
+      let listener: (line: string) => void = resolve;
+      const lines = new LineSplitter(onLine ? LINE_MAX_CHARS : FIRST_LINE_MAX_CHARS, (line) => {
+        this.#isListening = true;
+        listener(line);
+        listener = onLine ?? (() => {});
       });
+      stdout.setEncoding('utf8').on('data', (chunk: string) => lines.push(chunk));
     });
     this.exited = this.#watchExit();
+  }
+
+  /** Gives it a line on stdin; one that has ended gets nothing. */
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   get pid(): number | undefined {
@@ -116,6 +126,11 @@ export class MeshChild {
     }
   }
 
+  /** Lets it go on, should it be paused. */
+  resume(): void {
+    if (this.#exit === undefined) this.#child.nodeChildProcess.kill('SIGCONT');
+  }
+
   #watchExit(): Promise<ChildExit> {
     const { nodeChildProcess } = this.#child;
     return new Promise((resolve) => {
@@ -141,10 +156,11 @@ export class MeshChild {
     });
   }
 
-  /** A crash stays one although it happens while stopping. */
+  /** A crash stays one although it happens while stopping. Before it listens a program may not yet mind its signals. */
   #manner(code: number | null, signal: string | null): ChildExit['manner'] {
     if (this.#told === 'killed' && signal === 'SIGKILL') return 'killed';
-    return this.#told !== 'nothing' && code === 0 ? 'stopped' : 'unasked';
+    if (this.#told === 'nothing') return 'unasked';
+    return code === 0 || (signal === 'SIGTERM' && !this.#isListening) ? 'stopped' : 'unasked';
   }
 
   #notListening(how: string, { code, signal, lastWords }: Omit<ChildExit, 'manner'>): FaultError {
@@ -154,10 +170,10 @@ export class MeshChild {
   }
 }
 
-function start(args: readonly string[], env: Readonly<Record<string, string>>) {
+function start(args: readonly string[], stdin: 'ignore' | 'pipe') {
   return execa(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...env, [LIFELINE_FD]: '3' },
+    stdio: [stdin, 'pipe', 'pipe', 'pipe'],
+    env: { [LIFELINE_FD]: '3' },
     buffer: false,
     reject: false,
     cleanup: false, // stop() and the lifeline see to it

@@ -1,19 +1,20 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'smol-toml';
 import { withinBudget } from '../../kit/deadline.ts';
 import { FaultError } from '../../kit/errors.ts';
 import { NodeClient } from '../../node/client.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
-import { MeshChild } from './child-process.ts';
-import { freeUdpPorts } from './free-ports.ts';
+import { freePorts } from './free-ports.ts';
 import { makeLabHome } from './lab-home.ts';
+import type { LinkPlan } from './links/link-plan.ts';
+import { LocalFaultDriver } from './local-fault-driver.ts';
+import { LocalLinks } from './local-links.ts';
+import { LocalMember } from './local-member.ts';
 import { startTogether } from './start-together.ts';
 import { holdsUdpPort } from './udp-owner.ts';
 
 const HOST = '127.0.0.1';
-const LISTENING_BUDGET_MS = 30_000; // sixteen processes on two busy cores
 const RUNNERS_AHEAD_MS = 1_500; // runners say good-bye to their nodes; a stuck one does not hold up the mesh
 const FOLDER_NAME_MAX_CHARS = 40;
 
@@ -26,18 +27,17 @@ export interface LocalMeshOptions {
   readonly operatorKeys: readonly string[];
   /** First UDP port, the nodes taking one each from there; without it, any free ports. */
   readonly basePort: number | undefined;
+  /** The links between the nodes, through a proxy; without it they reach each other directly, and no fault can part them. */
+  readonly links?: LinkPlan | undefined;
+  /** Of what the links choose at random. */
+  readonly linkSeed?: number;
   readonly onProcessStart?: (node: string, role: Role, pid: number) => void;
+  /** What carries the mesh is gone; from now on it can prove nothing about its nodes. Called once at most. */
+  readonly onBroken?: (error: FaultError) => void;
 }
 
 type Role = ProcessEnd['role'];
 type EndListener = Parameters<Fleet['onProcessEnd']>[0];
-
-interface Member {
-  readonly name: string;
-  readonly home: string;
-  readonly udpPort: number;
-  readonly children: { readonly role: Role; readonly child: MeshChild }[];
-}
 
 /**
  * A real mesh on this machine without root: every node and every runner is a process of its own on loopback, with its
@@ -45,19 +45,25 @@ interface Member {
  */
 export class LocalMesh implements Fleet {
   readonly hosts: MeshHost[] = [];
+  readonly faults: LocalFaultDriver;
   readonly #options: LocalMeshOptions;
-  readonly #members: Member[] = [];
+  readonly #members: LocalMember[] = [];
   readonly #listeners: EndListener[] = [];
-  /** One per process at most; who listens late hears of those that ended early. */
+  /** One per process that ended, restarts included; who listens late hears of those that ended early. */
   readonly #ends: Parameters<EndListener>[] = [];
+  #links: LocalLinks | undefined;
   #home: string | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: LocalMeshOptions) {
     this.#options = options;
+    this.faults = new LocalFaultDriver({
+      memberOf: (name) => this.#members.find((member) => member.name === name),
+      agent: () => this.#links?.agent,
+    });
   }
 
-  /** Starts all nodes, then all runners; takes everything down again when any of it fails or `signal` aborts. */
+  /** Starts the links, all nodes, then all runners; takes everything down again when any of it fails or `signal` aborts. */
   static async start(options: LocalMeshOptions, signal: AbortSignal): Promise<LocalMesh> {
     const mesh = new LocalMesh(options);
     try {
@@ -77,6 +83,11 @@ export class LocalMesh implements Fleet {
     return anchor;
   }
 
+  /** The links between the nodes; undefined where they reach each other directly. */
+  get links(): LocalLinks | undefined {
+    return this.#links;
+  }
+
   onProcessEnd(listener: EndListener): void {
     this.#listeners.push(listener);
     for (const end of this.#ends) listener(...end);
@@ -89,126 +100,100 @@ export class LocalMesh implements Fleet {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
-    const { names, basePort } = this.#options;
-    const ports =
-      basePort === undefined
-        ? await freeUdpPorts(HOST, names.length)
-        : names.map((_, index) => basePort + index);
     this.#home = await makeLabHome();
-    for (const [index, name] of names.entries()) {
-      const home = join(
-        this.#home,
-        `${index + 1}-${name.replaceAll(/[^\w.-]/g, '_').slice(0, FOLDER_NAME_MAX_CHARS)}`,
-      );
-      await mkdir(home, { recursive: true, mode: 0o700 });
-      this.#members.push({ name, home, udpPort: ports[index] ?? 0, children: [] });
-    }
+    await this.#makeMembers(this.#home);
+    if (this.#options.links !== undefined) await this.#startLinks(this.#options.links, signal);
     const nodes = await startTogether(
-      this.#members.map((member) => (within) => this.#startNode(member, within)),
+      this.#members.map((member) => (within) => member.startNode(this.#neighboursOf(member), within)),
       signal,
     );
     const hosts = await startTogether(
       this.#members.map((member, index) => async (within) => {
         const node = nodes[index];
         if (!node) throw new Error(`no endpoint for ${member.name}`);
-        return this.#host(member, node, await this.#startRunner(member, node, within));
+        return this.#host(member, node, await member.startRunner(node, within));
       }),
       signal,
     );
     this.hosts.push(...hosts);
   }
 
-  async #startNode(member: Member, signal: AbortSignal): Promise<Endpoint> {
-    const dataDir = join(member.home, 'node');
-    const config = join(member.home, 'node.toml');
-    const others = this.#members.filter((other) => other !== member);
-    await writeFile(
-      config,
-      stringify({
-        instance_name: member.name,
-        bind_address: `${HOST}:${member.udpPort}`,
-        api_address: `${HOST}:0`,
-        data_dir: dataDir,
-        network_id: this.#options.networkId,
-        known_peers: others.map((other) => `${HOST}:${other.udpPort}`),
-        log_level: 'warn',
-      }),
-    );
-    await this.#spawn(member, 'node', [this.#options.bundle.nodeEntry, '--config', config], signal);
-    const address = (await readFile(join(dataDir, 'api.port'), 'utf8')).trim();
-    return {
-      baseUrl: `http://${address}`,
-      token: (await readFile(join(dataDir, 'api-token'), 'utf8')).trim(),
-    };
+  async #makeMembers(meshHome: string): Promise<void> {
+    const { names, basePort, bundle, networkId, operatorKeys } = this.#options;
+    const count = names.length;
+    const [udpPorts, tcpPorts] = await Promise.all([
+      basePort === undefined ? freePorts('udp', HOST, count) : names.map((_, index) => basePort + index),
+      freePorts('tcp', HOST, 2 * count),
+    ]);
+    for (const [index, name] of names.entries()) {
+      const folder = `${index + 1}-${name.replaceAll(/[^\w.-]/g, '_').slice(0, FOLDER_NAME_MAX_CHARS)}`;
+      const home = join(meshHome, folder);
+      await mkdir(home, { recursive: true, mode: 0o700 });
+      const [udpPort, apiPort, runnerPort] = [udpPorts[index], tcpPorts[index], tcpPorts[count + index]];
+      if (udpPort === undefined || apiPort === undefined || runnerPort === undefined)
+        throw new Error('no port');
+      const places = { name, home, host: HOST, udpPort, apiPort, runnerPort };
+      this.#members.push(
+        new LocalMember(
+          { ...places, bundle, networkId, operatorKeys },
+          {
+            onStart: (role, pid) => this.#options.onProcessStart?.(name, role, pid),
+            onEnd: (...end) => {
+              this.#ends.push(end);
+              for (const tell of this.#listeners) tell(...end);
+            },
+          },
+        ),
+      );
+    }
   }
 
-  async #startRunner(member: Member, node: Endpoint, signal: AbortSignal): Promise<Endpoint> {
-    const dataDir = join(member.home, 'runner');
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const config = join(member.home, 'runner.toml');
-    const tokenPath = join(dataDir, 'control-token');
-    await writeFile(
-      config,
-      stringify({
-        node_name: member.name,
-        api_base: node.baseUrl,
-        api_token_path: join(member.home, 'node', 'api-token'),
-        control_address: `${HOST}:0`,
-        control_token_path: tokenPath,
-        operator_keys: [...this.#options.operatorKeys],
-        data_dir: dataDir,
-        log_level: 'warn',
-      }),
-    );
-    const line = await this.#spawn(
-      member,
-      'runner',
-      [this.#options.bundle.runnerEntry, '--config', config],
+  async #startLinks(plan: LinkPlan, signal: AbortSignal): Promise<void> {
+    const links = await LocalLinks.start(plan, this.#options.linkSeed ?? 0, signal);
+    this.#links = links;
+    void links.lost.then((error) => {
+      for (const member of this.#members) member.resume(); // what the agent had paused, nobody else lets go on
+      this.#options.onBroken?.(error);
+    });
+    await links.open(
+      this.#members.map(({ name, udpPort }) => ({ name, host: HOST, port: udpPort })),
       signal,
     );
-    const address = /control=(\S+)/.exec(line)?.[1];
-    if (address === undefined) throw new Error(`${member.name}: runner said "${line}"`);
-    return { baseUrl: `http://${address}`, token: (await readFile(tokenPath, 'utf8')).trim() };
   }
 
-  async #spawn(member: Member, role: Role, args: readonly string[], signal: AbortSignal): Promise<string> {
-    signal.throwIfAborted();
-    const child = new MeshChild(`${role} of ${member.name}`, args, {});
-    member.children.push({ role, child });
-    if (child.pid !== undefined) this.#options.onProcessStart?.(member.name, role, child.pid);
-    void child.exited.then(({ code, signal: endedBy, manner, lastWords }) => {
-      const end: ProcessEnd = { node: member.name, role, code, signal: endedBy, lastWords };
-      const expected = manner === 'unasked' ? 'unexpected' : 'expected';
-      this.#ends.push([end, expected]);
-      for (const tell of this.#listeners) tell(end, expected);
-    });
-    return await child.listening(LISTENING_BUDGET_MS, signal);
+  #neighboursOf(member: LocalMember) {
+    if (this.#links !== undefined) {
+      return { knownPeers: this.#links.doorsOf(member.name), peerExchange: 'forbidden' } as const;
+    }
+    const others = this.#members.filter((other) => other !== member);
+    return { knownPeers: others.map((other) => other.udpAddress), peerExchange: 'allowed' } as const;
   }
 
-  #host(member: Member, node: Endpoint, runner: Endpoint): MeshHost {
-    const pid = member.children.find(({ role }) => role === 'node')?.child.pid ?? 0;
+  #host(member: LocalMember, node: Endpoint, runner: Endpoint): MeshHost {
     return {
       name: member.name,
-      region: null,
+      region: this.#options.links?.regions.get(member.name) ?? null,
       node: new NodeClient(node),
       api: node,
       runner,
-      udpAddress: `${HOST}:${member.udpPort}`,
-      udpPortBound: () => holdsUdpPort(pid, member.udpPort),
+      udpAddress: member.udpAddress,
+      udpPortBound: () => holdsUdpPort(member.process('node')?.pid ?? 0, member.udpPort),
     };
   }
 
   async #stop(): Promise<void> {
-    const children = this.#members.flatMap((member) => member.children);
-    const stopAll = (wanted: Role) =>
-      Promise.all(children.filter(({ role }) => role === wanted).map(({ child }) => child.stop()));
+    for (const member of this.#members) member.close();
+    const stopAll = (role: Role) => Promise.all(this.#members.map((member) => member.stop(role)));
     try {
+      await this.faults.close();
       const runners = stopAll('runner');
       await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
       await Promise.all([runners, stopAll('node')]);
-      const killed = children.filter(({ child }) => child.exit?.manner === 'killed');
-      if (killed.length > 0) throw killedError(killed.map(({ child }) => child.name));
+      await this.#links?.stop();
+      const killed = this.#members.flatMap((member) => [...member.killed]);
+      if (killed.length > 0) throw killedError(killed);
     } finally {
+      await this.#links?.stop();
       await Promise.all(this.hosts.map((host) => host.node.close()));
       if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true, maxRetries: 3 });
     }

@@ -1,0 +1,61 @@
+import { execa } from 'execa';
+import { codeOf, FaultError } from '../../../kit/errors.ts';
+import { readProc } from './process-id.ts';
+import { SYSTEM_PATH } from './system-command.ts';
+
+/**
+ * The command that runs `argv` on a host as root, from its first process: it needs neither sshd nor the network. It has
+ * no more rights than that process, so that the root of a host stays less than the root of this machine: whoever enters
+ * namespaces from outside would keep the right to set the clock.
+ * @throws FaultError `HOST_OFF`
+ */
+export async function enterCommand(
+  leader: number,
+  argv: readonly string[],
+): Promise<readonly [string, ...string[]]> {
+  const status = await readProc(`/proc/${leader}/status`);
+  const bounding = /^CapBnd:\s+([0-9a-f]+)$/m.exec(status ?? '')?.[1];
+  if (bounding === undefined) throw new FaultError('HOST_OFF', 'the host was just switched off');
+  const rights = `-all${namesOfCapabilities(bounding)
+    .map((name) => `,+${name}`)
+    .join('')}`;
+  const term = process.env.TERM ?? 'dumb';
+  return [
+    ...(['nsenter', '--target', `${leader}`, '--all', '--root', '--wd', '--'] as const),
+    ...['setpriv', '--bounding-set', rights, '--inh-caps', '-all', '--'],
+    ...['env', '-i', `PATH=${SYSTEM_PATH}`, 'HOME=/root', 'USER=root', 'LANG=C.UTF-8', `TERM=${term}`],
+    ...argv,
+  ];
+}
+
+/** A set of capabilities as in `/proc/PID/status`, in the words of setpriv(1): `cap_0` for bit 0. */
+export function namesOfCapabilities(hex: string): readonly string[] {
+  const bits = BigInt(`0x${hex}`);
+  return Array.from({ length: hex.length * 4 }, (_, bit) => bit).flatMap((bit) =>
+    (bits >> BigInt(bit)) & 1n ? [`cap_${bit}`] : [],
+  );
+}
+
+/** Runs a program on a host and gives what it printed, whatever its exit code; empty when it could not be run. */
+export async function askHost(
+  leader: number,
+  argv: readonly string[],
+  budgetMs: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const command = await enterCommand(leader, argv).catch((error: unknown) => {
+    if (codeOf(error) === 'HOST_OFF') return undefined;
+    throw error;
+  });
+  if (command === undefined) return '';
+  const [program, ...args] = command;
+  const result = await execa(program, args, {
+    stdin: 'ignore',
+    timeout: budgetMs,
+    cancelSignal: signal,
+    reject: false,
+    env: { PATH: SYSTEM_PATH },
+  });
+  signal.throwIfAborted();
+  return result.stdout.trim();
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { describeRemains, mountsBelow } from './lab-remains.ts';
+
+const NOTHING = {
+  machines: [],
+  namespaces: [],
+  controlGroups: [],
+  processes: [],
+  mounts: [],
+  propagationDirs: [],
+};
+
+describe('what is left of a lab', () => {
+  it('counts the mounts below its directory and no neighbour’s, innermost first', () => {
+    const mount = (point: string) => `36 35 0:40 / ${point} rw - overlay lab rw`;
+    const mountinfo = ['/', '/var/lib/lab', '/var/lib/lab/a', '/var/lib/lab/a/b', '/var/lib/lab-2/a'].map(
+      mount,
+    );
+    expect(mountsBelow(mountinfo.join('\n'), '/var/lib/lab')).toEqual(['/var/lib/lab/a/b', '/var/lib/lab/a']);
+  });
+
+  it('is told by kind, and not at all when nothing is', () => {
+    expect(describeRemains(NOTHING)).toEqual([]);
+    expect(describeRemains({ ...NOTHING, processes: [7, 8], namespaces: ['mplab-1-net'] })).toEqual([
+      'namespaces: mplab-1-net',
+      'processes: 7 8',
+    ]);
+  });
+});
