@@ -3,12 +3,12 @@ import { isSeen, missing, type Observation, seen } from '../proofs/observation.t
 /**
  * A quantity before it is compared. `count`: events, add up. `events`: bad events over opportunities; none is 0,
  * some over no opportunity is infinity. `coverage`: what arrived over what was planned; nothing planned is no
- * measurement. `gauge`: how something stands. `worst`: the greatest counts when several are pooled.
+ * measurement. `gauge`: how something stands. `worst`: the greatest counts when several are pooled, `least` the smallest.
  */
 export type Amount =
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'events' | 'coverage'; readonly part: number; readonly whole: number }
-  | { readonly kind: 'gauge' | 'worst'; readonly value: Value };
+  | { readonly kind: 'gauge' | 'worst' | 'least'; readonly value: Value };
 
 /** What an objective compares with its limit. */
 export type Value = number | 'infinity';
@@ -44,6 +44,11 @@ function greater(a: Value, b: Value): Value {
   return Math.max(a, b);
 }
 
+function smaller(a: Value, b: Value): Value {
+  if (a === 'infinity') return b;
+  return b === 'infinity' ? a : Math.min(a, b);
+}
+
 /** Two amounts of one kind together. @throws TypeError for kinds that do not pool: a metric never mixes them */
 export function addAmounts(a: Amount, b: Amount): Amount {
   if (a.kind === 'count' && b.kind === 'count') return count(a.count + b.count);
@@ -51,6 +56,7 @@ export function addAmounts(a: Amount, b: Amount): Amount {
     return { kind: a.kind, part: a.part + b.part, whole: a.whole + b.whole };
   }
   if (a.kind === 'worst' && b.kind === 'worst') return { kind: 'worst', value: greater(a.value, b.value) };
+  if (a.kind === 'least' && b.kind === 'least') return { kind: 'least', value: smaller(a.value, b.value) };
   throw new TypeError(`amounts of kind ${a.kind} and ${b.kind} do not pool`);
 }
 
@@ -75,6 +81,7 @@ export function compared(amount: Amount): Observation<Value> {
       return seen(amount.count);
     case 'gauge':
     case 'worst':
+    case 'least':
       return seen(amount.value);
     case 'events':
       if (amount.part === 0) return seen(0);

@@ -1,6 +1,8 @@
 import type { PairOutcome } from '../proofs/evidence.ts';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
-import { added, changed, figureFrom, restarted } from './planted-defects.ts';
+import { healthyRestart } from '../proofs/fixture-faults.ts';
+import { brokenPartitions, slowHealing } from './broken-partitions.ts';
+import { added, changed, figureFrom, type Planted, restarted } from './planted-defects.ts';
 
 /** Test-only: one planted defect for each objective of the shipped gates. */
 
@@ -35,18 +37,12 @@ function storm(afterMs: number | null): FixtureOverrides {
     windows: 1,
     scenarios: ['baseline', 'fanout_burst', 'restart_storm'],
     ...restarted('nyc', 6),
-    ...added(1, { type: 'restart_declared', ...at }, { type: 'node_recovered', ...at, after_ms: afterMs }),
+    ...added(1, ...healthyRestart({ window: 1, scenario: 'restart_storm' }, 'f1', 'nyc'), {
+      type: 'node_recovered',
+      ...at,
+      after_ms: afterMs,
+    }),
   };
-}
-
-interface Planted {
-  readonly objective: string;
-  readonly defect: FixtureOverrides;
-  readonly reason: RegExp;
-  /** The nearest evidence that must still pass; the healthy run when not given. */
-  readonly twin?: FixtureOverrides;
-  /** Objectives that must break with it, since the same fact breaks both. */
-  readonly also?: readonly string[];
 }
 
 const everywhere: readonly Planted[] = [
@@ -174,6 +170,7 @@ const everywhere: readonly Planted[] = [
     reason: /nyc: never recovered; infinity, limit at most/,
     twin: storm(29_000),
   },
+  ...brokenPartitions,
 ];
 
 /** Every objective of the shipped gates that can be broken, with the evidence that breaks it. */
@@ -216,6 +213,7 @@ export const brokenObjectives: Readonly<Record<string, readonly Planted[]>> = {
       reason: /nyc: recovered after 90.001 s/,
       twin: storm(90_000),
     },
+    ...slowHealing(90),
   ],
   'broad-launch': [
     ...everywhere,
@@ -268,5 +266,6 @@ export const brokenObjectives: Readonly<Record<string, readonly Planted[]>> = {
       reason: /nyc: recovered after 30.001 s/,
       twin: storm(30_000),
     },
+    ...slowHealing(60),
   ],
 };

@@ -10,6 +10,7 @@ import type {
 } from '../proofs/evidence.ts';
 import { isSeen, missing, type Observation } from '../proofs/observation.ts';
 import type { Plan } from '../proofs/plan-schema.ts';
+import { type FaultIndex, indexFaults } from './fault-index.ts';
 import { findRestarts, type Restart } from './restarts.ts';
 import { findStaleDocuments } from './stale-documents.ts';
 
@@ -45,6 +46,7 @@ export interface EvidenceIndex {
   staleness(sample: SampleRecord, name: DocumentName): string | undefined;
   outcomes(window: number, scenario: string, from: string, to: string): readonly PairOutcome[];
   bursts(window: number, scenario: string): readonly BurstDelivery[];
+  readonly faults: FaultIndex;
 }
 
 const key = (...parts: readonly (string | number | null)[]) => JSON.stringify(parts);
@@ -71,7 +73,9 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     (sample) => sample.node,
   );
   const stale = new Map([...byNode.values()].flatMap((all) => [...findStaleDocuments(all)]));
-  const outcomes = Map.groupBy(of('pair_outcome'), (o) => key(o.window, o.scenario, o.from, o.to));
+  // Labelled ones are a scenario's own questions, not the matrix.
+  const phaseA = of('pair_outcome').filter(({ label }) => label === undefined);
+  const outcomes = Map.groupBy(phaseA, (o) => key(o.window, o.scenario, o.from, o.to));
   const bursts = Map.groupBy(of('burst_delivery'), (burst) => key(burst.window, burst.scenario));
   const identified = Map.groupBy(of('node_identified'), (record) => record.node);
   const declared = Map.groupBy(of('restart_declared'), (record) => record.node);
@@ -97,6 +101,7 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     restarts: (node) => restarts.get(node) ?? [],
     outcomes: (window, scenario, from, to) => outcomes.get(key(window, scenario, from, to)) ?? [],
     bursts: (window, scenario) => bursts.get(key(window, scenario)) ?? [],
+    faults: indexFaults(records),
   };
 }
 

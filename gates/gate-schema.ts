@@ -11,9 +11,9 @@ export type Scope = (typeof SCOPES)[number];
 
 /**
  * What is taken from the figures. `delta`: growth of a counter inside one epoch. `last`: a gauge at the end. `ratio`:
- * one count over another. `count`: how often. `worst`: the greatest of several.
+ * one count over another. `count`: how often. `worst`: the greatest of several; `least`: the smallest.
  */
-const MEASURES = ['delta', 'last', 'ratio', 'count', 'worst'] as const;
+const MEASURES = ['delta', 'last', 'ratio', 'count', 'worst', 'least'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 const limitSchema = z
@@ -36,6 +36,7 @@ export const objectiveSchema = z.strictObject({
   measure: z.enum(MEASURES).optional(),
   limit: limitSchema,
   requires: z.array(z.enum(DOCUMENT_NAMES)).default([]),
+  exempt_targets_of: z.array(name).default([]),
   why: name,
 });
 
@@ -57,6 +58,8 @@ export interface Objective {
   readonly limit: Limit;
   /** Every diagnostics document that must be seen before and after, those of the metric included. */
   readonly documents: readonly DocumentName[];
+  /** Scenarios in which the nodes that a fault targets are not held to it. */
+  readonly exemptTargetsOf: readonly string[];
   readonly why: string;
 }
 

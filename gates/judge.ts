@@ -2,6 +2,7 @@ import type { Verdict } from '../proofs/evidence.ts';
 import { combine } from './combine.ts';
 import { judgeControlPlane } from './control-plane.ts';
 import { type Evidence, indexEvidence } from './evidence-index.ts';
+import { judgeFaults } from './fault-proof.ts';
 import type { Gate } from './gate-schema.ts';
 import { judgeObjective } from './objectives.ts';
 import { judgeCompletion } from './plan-completion.ts';
@@ -16,6 +17,7 @@ export function judge(evidence: Evidence, gate: Gate): Verdict {
   const findings = [
     ...judgeCompletion(index, gate, objectives.length),
     ...judgeControlPlane(index),
+    ...judgeFaults(index),
     ...objectives,
   ];
   return {

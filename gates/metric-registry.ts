@@ -7,6 +7,7 @@ import type { Metric } from './metric.ts';
 import { nodeStateMetrics } from './node-state-metrics.ts';
 import { pairMetrics } from './pair-metrics.ts';
 import { runMetrics } from './run-metrics.ts';
+import { scenarioMetricNamed } from './scenario-metrics.ts';
 import { missingRounds } from './scheduled-rounds.ts';
 
 const derived = new Map(
@@ -22,11 +23,13 @@ const derived = new Map(
 export function metricNamed(name: string): Metric {
   const known = derived.get(name);
   if (known !== undefined) return known;
+  const recorded = scenarioMetricNamed(name);
+  if (recorded !== undefined) return recorded;
   const kind = figureKind(name);
   if (kind === 'counter') return counterMetric(name);
   if (kind === 'gauge') return gaugeMetric(name);
   const names = [...derived.keys()].join(', ');
-  const isPath = /^[a-z]+\./.test(name) && !/^(pairs|burst|fleet|telemetry)\./.test(name);
+  const isPath = /^[a-z]+\./.test(name) && !/^(pairs|burst|fleet|telemetry|scenario)\./.test(name);
   if (isPath) parseMetricPath(name);
   throw new UsageError(
     'UNKNOWN_METRIC',

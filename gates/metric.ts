@@ -11,12 +11,16 @@ export interface Cell {
   /** Nodes whose required documents must be seen. */
   readonly nodes: readonly string[];
   readonly readings: readonly Reading[];
+  /** Why some of it, or all when there are no readings, is left out on purpose; left out itself when nothing is. */
+  readonly exempt?: string;
 }
 
 /** What is asked of a metric: where to look, and in which planned scenarios. */
 export interface Question {
   readonly scope: Scope;
   readonly scenarios: readonly string[];
+  /** Whether the objective exempts `node` there, as the target of a fault; `scenario` null asks for the whole window. */
+  isExempt(node: string, window: number, scenario: string | null): boolean;
 }
 
 /** A named figure that objectives can limit. */
@@ -28,6 +32,10 @@ export interface Metric {
   readonly documents: readonly DocumentName[];
   /** `named`: only certain scenarios produce it, so an objective must name them; `any` otherwise. */
   readonly scenarios: 'any' | 'named';
+  /** The one scenario that records it. */
+  readonly onlyIn?: string;
+  /** Whether it heeds `Question.isExempt`. */
+  readonly exempts?: 'targets';
   /** What a broken limit means: `NO-GO`, or `INCONCLUSIVE` for a figure that only says how much was not seen. */
   readonly broken?: 'NO-GO' | 'INCONCLUSIVE';
   cells(index: EvidenceIndex, question: Question): readonly Cell[];

@@ -4,7 +4,12 @@ import { judge } from './judge.ts';
 import { evidenceOf, figureFrom, objectivesThatAre, reasonsText, shippedGate } from './planted-defects.ts';
 
 /** Objectives that what was not seen leaves undecided: never NO-GO, so their red tests stand apart. */
-const UNSEEN = ['telemetry complete', 'telemetry complete over the soak'];
+const UNSEEN = [
+  'telemetry complete',
+  'telemetry complete over the soak',
+  'the partition was one',
+  'the sides talked before the cut',
+];
 
 describe.each(Object.entries(brokenObjectives))('%s', (name, planted) => {
   const gate = shippedGate(name);

@@ -49,14 +49,21 @@ function judgeCell(
 ): Finding {
   const { limit } = objective;
   const { subject, window, scenario } = cell;
+  const at = { objective: objective.name, scope: objective.scope, subject, window, scenario, limit };
+  if (cell.exempt !== undefined && cell.readings.length === 0) {
+    const value = missing('absent', cell.exempt);
+    return { ...at, verdict: 'GO', value, margin: null, reason: `${subject}: ${cell.exempt}` };
+  }
   const pooled = pool(cell.readings);
   const gaps = [
     ...new Set([...pooled.missing, ...missingDocuments(index, cell, scenarios, objective.documents)]),
   ];
   const figure: Observation<Value> =
     pooled.seen === null ? missing('absent', 'nothing was read') : compared(pooled.seen);
-  const at = { objective: objective.name, scope: objective.scope, subject, window, scenario, limit };
-  const notes = cell.readings.map((one) => one.note).filter((note) => note !== null);
+  const notes = [
+    ...cell.readings.map((one) => one.note).filter((note) => note !== null),
+    ...(cell.exempt === undefined ? [] : [cell.exempt]),
+  ];
 
   // Events only add up and the worst only gets worse, so what was seen may already be past a maximum.
   const onlyGrows = pooled.seen?.kind === 'count' || pooled.seen?.kind === 'worst';
@@ -101,7 +108,14 @@ export function judgeObjective(index: EvidenceIndex, objective: Objective): read
   const scenarios = index.scenarios.filter((name) => objective.scenarios?.includes(name) ?? true);
   if (scenarios.length === 0) return [];
   const metric = metricNamed(objective.metric);
-  const cells = metric.cells(index, { scope: objective.scope, scenarios });
+  const cells = metric.cells(index, {
+    scope: objective.scope,
+    scenarios,
+    isExempt: (node, window, scenario) =>
+      objective.exemptTargetsOf.some(
+        (of) => (scenario === null || scenario === of) && index.faults.targets(window, of).has(node),
+      ),
+  });
   if (cells.length === 0) return [nothingMeasured(objective)];
   return cells.map((cell) => judgeCell(index, objective, metric, scenarios, cell));
 }

@@ -71,6 +71,31 @@ describe('a gate definition', () => {
       /requires\.1 is "diagnostics_gossip"/,
     ],
     ['no reason why', { why: '' }, /why is missing/],
+    [
+      'a measure that no scenario records',
+      { metric: '"scenario.restart_storm.joy"', measure: '"worst"' },
+      /metric "scenario\.restart_storm\.joy" is recorded by no scenario; known: .*meshed_secs/,
+    ],
+    [
+      'a measure of another scenario than it looks at',
+      {
+        metric: '"scenario.restart_storm.meshed_secs"',
+        measure: '"worst"',
+        scenarios: '["baseline"]',
+      },
+      /scenarios must be \["restart_storm"\]/,
+    ],
+    [
+      'an exemption from what is not read per node',
+      {
+        metric: '"pairs.duplicates"',
+        scope: '"fleet"',
+        measure: '"count"',
+        scenarios: '["baseline"]',
+        exempt_targets_of: '["restart_storm"]',
+      },
+      /exempt_targets_of does not fit pairs\.duplicates/,
+    ],
     ['pairs without scenarios', { metric: '"pairs.duplicates"', scope: '"fleet"' }, /scenarios is missing/],
   ])('is refused with file, objective and field: %s', (_, changes, message) => {
     const error = refusal(gateText(changes));
@@ -107,6 +132,7 @@ describe('a gate definition', () => {
     expect(scenariosNamedBy(shippedGate('broad-launch'))).toEqual([
       'baseline',
       'fanout_burst',
+      'partition_recovery',
       'restart_storm',
     ]);
   });

@@ -29,6 +29,7 @@ function parseObjective(raw: Record<string, unknown>, position: number, source: 
     throw new UsageError('GATE_OBJECTIVE', error.message, { details, cause: error });
   }
   const { name, metric: metricName, scope, scenarios, measure, limit, requires, why } = parsed.data;
+  const { exempt_targets_of: exemptTargetsOf } = parsed.data;
   const metric = metricOf(source, name, metricName);
   if (!metric.scopes.includes(scope)) {
     const known = metric.scopes.join(', ');
@@ -45,8 +46,23 @@ function parseObjective(raw: Record<string, unknown>, position: number, source: 
   if (metric.scenarios === 'named' && scenarios === undefined) {
     throw refuse(source, name, 'scenarios', `is missing: ${metricName} exists in certain scenarios only`);
   }
+  if (metric.onlyIn !== undefined && scenarios?.some((one) => one !== metric.onlyIn)) {
+    throw refuse(source, name, 'scenarios', `must be ["${metric.onlyIn}"]: only that records ${metricName}`);
+  }
+  if (exemptTargetsOf.length > 0 && metric.exempts === undefined) {
+    throw refuse(source, name, 'exempt_targets_of', `does not fit ${metricName}, which is not read per node`);
+  }
   const documents = [...new Set([...metric.documents, ...requires])];
-  return { name, metric: metricName, scope, scenarios: scenarios ?? null, limit, documents, why };
+  return {
+    name,
+    metric: metricName,
+    scope,
+    scenarios: scenarios ?? null,
+    limit,
+    documents,
+    exemptTargetsOf,
+    why,
+  };
 }
 
 /**
@@ -72,5 +88,10 @@ export function parseGate(text: string, source: string): Gate {
 
 /** Every scenario that a definition names, so that a run can refuse a name that does not exist before it starts. */
 export function scenariosNamedBy(gate: Gate): readonly string[] {
-  return [...new Set([...gate.requiresScenarios, ...gate.objectives.flatMap((o) => o.scenarios ?? [])])];
+  return [
+    ...new Set([
+      ...gate.requiresScenarios,
+      ...gate.objectives.flatMap((o) => [...(o.scenarios ?? []), ...o.exemptTargetsOf]),
+    ]),
+  ];
 }

@@ -81,6 +81,9 @@ function runShortfalls(index: EvidenceIndex, gate: Gate, judgedObjectives: numbe
   for (const { signal } of index.of('run_interrupted')) {
     add(true, `the run was interrupted by ${signal}; a whole run would decide it`);
   }
+  for (const { condition, why } of index.of('run_stopped')) {
+    add(true, `the run was stopped on ${condition}: ${why}; a whole run would decide it`);
+  }
   for (const { code, message } of index.of('harness_fault')) {
     add(true, `the harness failed: ${code}: ${message}; a run without it would decide it`);
   }

@@ -18,6 +18,17 @@ export function evidenceOf(overrides: FixtureOverrides = {}): Evidence {
   return { plan, records, documents, torn: false };
 }
 
+/** One objective broken on purpose. */
+export interface Planted {
+  readonly objective: string;
+  readonly defect: FixtureOverrides;
+  readonly reason: RegExp;
+  /** The nearest evidence that must still pass; the healthy run when not given. */
+  readonly twin?: FixtureOverrides;
+  /** Objectives that must break with it, since the same fact breaks both. */
+  readonly also?: readonly string[];
+}
+
 type Body = Record<string, unknown>;
 
 /** Sets the value at a dotted path of a copy of `body`. */

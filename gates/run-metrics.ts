@@ -1,4 +1,4 @@
-import { DOCUMENT_NAMES } from '../proofs/evidence.ts';
+import { DOCUMENT_NAMES, type RecordOf } from '../proofs/evidence.ts';
 import { isSeen, missing } from '../proofs/observation.ts';
 import { endedWell } from '../proofs/process-exit.ts';
 import { count, type Reading, reading, unread } from './amounts.ts';
@@ -66,8 +66,15 @@ function windowOfExit(index: EvidenceIndex, node: string): number | null {
   return null;
 }
 
+/** A process that a fault held down may have to be killed: that end is the fault's, not the node's. */
+function isByFault(index: EvidenceIndex, exit: RecordOf<'process_exited'>): boolean {
+  return exit.expected && exit.signal === 'SIGKILL' && index.faults.isHeldDown(exit.node, exit);
+}
+
 function unexpectedExits(index: EvidenceIndex, node: string) {
-  const exits = index.of('process_exited').filter((exit) => exit.node === node && !endedWell(exit));
+  const exits = index
+    .of('process_exited')
+    .filter((exit) => exit.node === node && !endedWell(exit) && !isByFault(index, exit));
   const notes = exits.map(({ role, code, signal, expected, last_words: words }) => {
     const how = signal === null ? `code ${code}` : `signal ${signal}`;
     const last = words.at(-1);
@@ -105,12 +112,18 @@ const restartRecovery: Metric = {
       const decide = `a timed recovery in window ${window} ${scenario} would decide it`;
       const none = unread(missing('absent', `${scenario} restarted no node in window ${window}; ${decide}`));
       const readings = nodes.flatMap((node): Reading[] => {
-        if (!index.restarts(node).some((restart) => restart.declared && restart.window === window)) {
+        const isRestarted = index
+          .restarts(node)
+          .some((restart) => restart.declared && restart.window === window);
+        const isSilent = index.sample(node, window, scenario, 'post')?.epoch === null;
+        const timed = index.of('node_recovered').filter((record) => here(record) && record.node === node);
+        // A node that has not answered since was not seen to restart: it just never came back.
+        const isLost = isSilent && timed.some(({ after_ms: afterMs }) => afterMs === null);
+        if (!isRestarted && !isLost) {
           return [
             unread(missing('absent', `${node}: its declared restart was never seen to happen; ${decide}`)),
           ];
         }
-        const timed = index.of('node_recovered').filter((record) => here(record) && record.node === node);
         if (timed.length === 0) return [unread(missing('absent', `${node}: recovery not timed; ${decide}`))];
         return timed.map(({ after_ms: afterMs }) =>
           afterMs === null

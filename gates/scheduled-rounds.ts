@@ -14,8 +14,10 @@ function unseenIn({ documents, epoch }: SampleRecord): string | null {
   return gone.length === 0 ? null : gone.join(', ');
 }
 
-/** Whether a round fell into a restart that a scenario made on purpose: nobody can answer then. */
-function isExcused(index: EvidenceIndex, { node, at_mono_ms: atMonoMs }: SampleRecord): boolean {
+/** Whether a round fell into a restart or a fault that a scenario made on purpose: nobody can answer then. */
+function isExcused(index: EvidenceIndex, sample: SampleRecord): boolean {
+  const { node, at_mono_ms: atMonoMs } = sample;
+  if (index.faults.isHeldDown(node, sample)) return true;
   return index
     .restarts(node)
     .some((r) => r.declared && atMonoMs >= r.lastSeenMonoMs && atMonoMs <= r.firstSeenMonoMs);

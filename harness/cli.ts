@@ -1,8 +1,14 @@
 import yargs from 'yargs';
 import { causesOf, codeOf, messageOf, UsageError } from '../kit/errors.ts';
+import { cleanupCommand } from './commands/cleanup.ts';
+import { deployCommand } from './commands/deploy.ts';
+import { fleetCommand } from './commands/fleet.ts';
 import { gateCommand } from './commands/gate.ts';
+import { labCommand } from './commands/lab.ts';
+import { logsCommand } from './commands/logs.ts';
 import { proofCommand } from './commands/proof.ts';
 import { runCommand } from './commands/run.ts';
+import { restartCommand, rollbackCommand, statusCommand, stopCommand } from './commands/services.ts';
 import { soakCommand } from './commands/soak.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './run/exit-code.ts';
 import { VERSION } from './run/version.ts';
@@ -12,8 +18,8 @@ const EPILOGUE = `Exit codes: 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 stopped by a stop
 
 /** Parses `args`, carries the command out, and sets the exit code of the process. */
 export async function main(args: readonly string[]): Promise<void> {
-  let exitCode: ExitCode = EXIT.go;
-  const exit = (code: ExitCode) => {
+  let exitCode: number = EXIT.go;
+  const exit = (code: number) => {
     exitCode = code;
   };
   const cli = yargs([...args])
@@ -23,6 +29,15 @@ export async function main(args: readonly string[]): Promise<void> {
     .command(soakCommand(exit))
     .command(gateCommand(exit))
     .command(proofCommand(exit))
+    .command(fleetCommand(exit))
+    .command(labCommand(exit))
+    .command(deployCommand(exit))
+    .command(statusCommand(exit))
+    .command(logsCommand(exit))
+    .command(restartCommand(exit))
+    .command(stopCommand(exit))
+    .command(rollbackCommand(exit))
+    .command(cleanupCommand(exit))
     .option('debug', { type: 'boolean', default: false, describe: 'print the chain of causes of an error' })
     .demandCommand(1, 'say what to do; --help lists the commands')
     .strict()
@@ -40,8 +55,9 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     await cli.parseAsync();
   } catch (error) {
-    exitCode = exitCodeOfError(error);
-    tellError(error, exitCode, args.includes('--debug') ? 'debug' : 'short');
+    const code = exitCodeOfError(error);
+    exitCode = code;
+    tellError(error, code, args.includes('--debug') ? 'debug' : 'short');
   }
   process.exitCode = exitCode;
 }

@@ -1,5 +1,15 @@
 import { z } from 'zod';
+import {
+  faultApplied,
+  faultGone,
+  faultLapsed,
+  faultMeasured,
+  faultRequested,
+  faultReverted,
+} from './fault-records.ts';
 import { planSchema } from './plan-schema.ts';
+import { STOP_CONDITIONS } from './safety-schema.ts';
+import { measurement, peerView, targetDeclared } from './scenario-records.ts';
 import { sample, telemetrySkipped } from './telemetry-records.ts';
 import { verdictSchema } from './verdict-schema.ts';
 
@@ -102,6 +112,7 @@ const pairOutcome = z.strictObject({
   type: z.literal('pair_outcome'),
   window: windowIndex,
   scenario: z.string(),
+  label: z.string().optional().describe('which of several sends of one scenario; left out for Phase A'),
   from: nodeName,
   to: nodeName,
   request_id: z.string(),
@@ -210,6 +221,13 @@ const fault = z.strictObject({
   details: z.record(z.string(), z.json()),
 });
 
+/** A stop condition of the plan was met: faults are healed, and the run ends early. */
+const stopped = z.strictObject({
+  type: z.literal('run_stopped'),
+  condition: z.enum(STOP_CONDITIONS),
+  why: z.string(),
+});
+
 const interrupted = z.strictObject({ type: z.literal('run_interrupted'), signal: z.string() });
 
 /** The mesh is down and nothing more will be seen. A journal without this may have lost its end, so it is never a GO. */
@@ -241,7 +259,17 @@ export const recordSchema = z.discriminatedUnion('type', [
   controlTally,
   restartDeclared,
   nodeRecovered,
+  faultRequested,
+  faultApplied,
+  faultMeasured,
+  faultLapsed,
+  faultReverted,
+  faultGone,
+  measurement,
+  targetDeclared,
+  peerView,
   fault,
+  stopped,
   interrupted,
   evidenceClosed,
   judged,

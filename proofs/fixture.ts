@@ -13,6 +13,13 @@ import { encodeLine, genesisOf } from './journal-line.ts';
 import { type Observation, seen } from './observation.ts';
 import { allDirectedPairs, type Plan } from './plan-schema.ts';
 import type { Proof } from './read-proof.ts';
+import { HARMLESS } from './safety-schema.ts';
+
+/** Scenarios of the fixture that do harm. */
+const DESTRUCTIVE: Readonly<Record<string, string>> = {
+  restart_storm: 'restart',
+  partition_recovery: 'partition',
+};
 
 const START_WALL_MS = Date.UTC(2026, 10, 21, 12);
 
@@ -90,10 +97,11 @@ function fixturePlan(overrides: FixtureOverrides): Plan {
     scenarios: (overrides.scenarios ?? ['baseline', 'fanout_burst']).map((name) => ({
       name,
       options: {},
-      destructive: null,
+      destructive: DESTRUCTIVE[name] ?? null,
     })),
     windows: { count: overrides.windows ?? 2, interval_ms: FIXTURE_GRID.intervalMs },
     telemetry: { every_ms: FIXTURE_GRID.roundMs, deadline_ms: 4_000 },
+    safety: HARMLESS,
     gate: { name: 'fixture', sha256: sha256Hex(gateTextOf(overrides)) },
     bundle_sha256: sha256Hex('bundle'),
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HARMLESS, safetySchema } from './safety-schema.ts';
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -33,6 +34,7 @@ export const planSchema = z
       interval_ms: z.number().min(0).describe('distance of the fixed grid; 0 for a single run'),
     }),
     telemetry: z.strictObject({ every_ms: z.number().min(100), deadline_ms: z.number().min(1) }),
+    safety: safetySchema.default(HARMLESS),
     gate: z.strictObject({ name: z.string(), sha256: hex64 }),
     bundle_sha256: hex64.describe('digest of the node bundle that the hosts run'),
   })

@@ -117,6 +117,12 @@ export const subscribeCollectParamsSchema = z.strictObject({
   burst_id: burstId,
   expected: z.int().min(1).max(100_000).describe('distinct messages of the burst'),
   max_ms: z.int().min(1).max(3_600_000).describe('from collect_ready on'),
+  read_delay_ms: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(0)
+    .describe("after the first message, how long this runner reads nothing from its node's event stream"),
   linger_ms: z
     .int()
     .min(0)

@@ -32,6 +32,7 @@ export class NodeLink {
   #api: NodeApi | undefined;
   #identity: NodeIdentity | undefined;
   #loops: readonly Promise<void>[] = [];
+  #held: Promise<void> | undefined;
 
   constructor(modules: LinkModules) {
     this.#modules = modules;
@@ -85,6 +86,11 @@ export class NodeLink {
         },
       );
     }
+  }
+
+  /** Reads nothing from the topic stream for `ms`: what the node sends meanwhile waits there. */
+  holdEvents(ms: number): void {
+    this.#held = this.#modules.clock.sleep(ms, this.#stopping.signal).catch(() => {}); // stopping ends the stream too
   }
 
   async stop(): Promise<void> {
@@ -150,7 +156,10 @@ export class NodeLink {
       (error: unknown) => broken.abort(error),
     );
     try {
-      for await (const event of stream) if (event.event === 'message') this.#modules.onTopic(event.data.data);
+      for await (const event of stream) {
+        if (event.event === 'message') this.#modules.onTopic(event.data.data);
+        await this.#held;
+      }
     } finally {
       ended = true;
     }

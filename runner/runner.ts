@@ -80,7 +80,14 @@ export class Runner {
       ['noop_ack', noopAck],
       ['send_dm', sendDm({ api, clock })],
       ['publish', publish({ api, clock })],
-      ...Object.entries(subscribeCollect({ topics, clock, eventsAttached: () => link.streams.events })),
+      ...Object.entries(
+        subscribeCollect({
+          topics,
+          clock,
+          eventsAttached: () => link.streams.events,
+          holdEvents: (ms) => link.holdEvents(ms),
+        }),
+      ),
     ]);
     const desk = new CommandDesk(nodeName, { operators, signing, commands, actions, reporter, clock, log });
     const dms = new DmDesk({ desk, reporter });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scenario } from './scenario.ts';
+import { SETTLE_FLAG, scenario } from './scenario.ts';
 
 /** Phase A: a direct message over every directed pair, with nothing else going on. */
 export const baseline = scenario({
@@ -9,6 +9,7 @@ export const baseline = scenario({
   options: z.strictObject({
     settle_secs: z.number().positive().default(60).describe('deadline for receipts after the last command'),
   }),
+  flags: [SETTLE_FLAG],
   async run({ matrix }, { settle_secs }) {
     await matrix.phaseA({ settleMs: settle_secs * 1_000 });
   },

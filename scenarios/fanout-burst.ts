@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BURST_MAX_MS, BURST_PUBLISH_SLACK_MS, scenario } from './scenario.ts';
+import { BURST_MAX_MS, BURST_PUBLISH_SLACK_MS, SETTLE_FLAG, scenario } from './scenario.ts';
 
 /** Every message says whose it is, which one, and whether it is whole: 56 bytes and the name of the burst. */
 const PAYLOAD_MIN_BYTES = 128;
@@ -24,6 +24,27 @@ export const fanoutBurst = scenario({
         message: `expected a burst of at most ${BURST_MAX_MS / 1_000} s: messages × delay_ms, settle_secs and ${BURST_PUBLISH_SLACK_MS / 1_000} s of slack`,
       },
     ),
+  flags: [
+    SETTLE_FLAG,
+    {
+      flag: 'burst-messages',
+      option: 'messages',
+      describe: 'messages (default 200)',
+      takes: { number: 'any', low: 1, high: 100_000 },
+    },
+    {
+      flag: 'burst-payload-bytes',
+      option: 'payload_bytes',
+      describe: 'payload (default 4096)',
+      takes: { number: 'any', low: 1, high: 1_048_576 },
+    },
+    {
+      flag: 'burst-delay-ms',
+      option: 'delay_ms',
+      describe: 'pace (default 10)',
+      takes: { number: 'any', low: 0, high: 60_000 },
+    },
+  ],
   async run({ fleet, matrix, random, window }, { messages, payload_bytes, delay_ms, settle_secs }) {
     await matrix.burst({
       publisher: fleet.anchor,

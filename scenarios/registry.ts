@@ -1,19 +1,15 @@
 import { UsageError } from '../kit/errors.ts';
 import { baseline } from './baseline.ts';
 import { fanoutBurst } from './fanout-burst.ts';
+import { partitionRecovery } from './partition-recovery.ts';
+import { restartStorm } from './restart-storm.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario that can be asked for, in the order in which help lists them. */
-export const SCENARIOS: readonly Scenario[] = [baseline, fanoutBurst];
-
-/**
- * Scenarios that gates may speak of and this version cannot run: their objectives look at proofs that hold them, and
- * at nothing in others. A gate that *requires* one is refused before the run.
- */
-const ONLY_JUDGED = ['restart_storm'];
+export const SCENARIOS: readonly Scenario[] = [baseline, fanoutBurst, restartStorm, partitionRecovery];
 
 /** Every name that a gate may use for a scenario. */
-export const SCENARIO_NAMES: readonly string[] = [...SCENARIOS.map(({ name }) => name), ...ONLY_JUDGED];
+export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);
 
 /**
  * The scenario of that name.

@@ -7,12 +7,14 @@ import { PlainProgress } from '../progress/plain-progress.ts';
 import type { Progress } from '../progress/progress.ts';
 import { TtyProgress } from '../progress/tty-progress.ts';
 import { checkGateFits } from '../run/check-gate-fits.ts';
+import { checkSafety } from '../run/check-safety.ts';
 import { executeRun } from '../run/execute-run.ts';
 import type { ExitCode } from '../run/exit-code.ts';
 import { loadGate } from '../run/load-gate.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { EarlyEnd } from './early-end.ts';
 import { wholeNumber } from './flag-value.ts';
+import { linksOfRun, placedNodes } from './links-of-run.ts';
 import type { RunArguments } from './run-flags.ts';
 
 /** Runs `options` on a local mesh, followed on this terminal, ended early by SIGINT, SIGTERM or SIGHUP. */
@@ -22,10 +24,12 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
     gate,
     options.scenarios.map(({ name }) => name),
   );
+  checkSafety(options);
   const basePort =
     flags['base-port'] === undefined
       ? undefined
       : wholeNumber('--base-port', flags['base-port'], 1_024, 65_000);
+  const links = await linksOfRun(flags, options);
   const progress = progressFor(flags.json ? 'json' : 'person');
   using early = new EarlyEnd(progress);
   const letGo = onParentGone(() => early.end('SIGHUP'));
@@ -35,7 +39,7 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
       throw error;
     });
     const exitCode = await executeRun(
-      options,
+      { ...options, nodes: placedNodes(options.nodes, links) },
       {
         bundle,
         network: flags.network,
@@ -49,6 +53,9 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
               networkId: plan.network,
               operatorKeys,
               basePort,
+              links,
+              linkSeed: plan.seed,
+              onBroken: (error) => early.breakOff(error),
               onProcessStart: (node, role, pid) =>
                 progress.show({ event: 'process_started', node, role, pid }),
             },

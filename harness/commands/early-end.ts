@@ -1,4 +1,5 @@
 import { type Clock, realClock } from '../../kit/clock.ts';
+import type { FaultError } from '../../kit/errors.ts';
 import type { Progress } from '../progress/progress.ts';
 import { InterruptError } from '../run/interrupt-error.ts';
 
@@ -6,7 +7,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const ECHO_MS = 500; // one Ctrl-C may come three times: from the terminal, from the launcher and from npm
 
 /**
- * What ends a run before its time: a signal, or an error that nobody caught. Either way the run itself takes its mesh
+ * What ends a run before its time: a signal, what carries it breaking, or an error that nobody caught. Either way the run itself takes its mesh
  * down and judges what it has; asking again changes nothing, since every step of that has its own deadline.
  */
 export class EarlyEnd implements Disposable {
@@ -34,6 +35,11 @@ export class EarlyEnd implements Disposable {
     } else if (this.#clock.nowMs() - this.#endedAtMs > ECHO_MS) {
       this.#progress.show({ event: 'still_stopping', signal: signalName });
     }
+  }
+
+  /** What carries the run broke: nothing that it would still see would be the nodes' doing. */
+  breakOff(error: FaultError): void {
+    this.#abort.abort(error);
   }
 
   /** Throws the error that nobody caught, when it came too late to end the run. */

@@ -1,4 +1,2 @@
-import type { ExitCode } from '../run/exit-code.ts';
-
-/** Tells the process how it is to end once everything is written. */
-export type Exit = (code: ExitCode) => void;
+/** Tells the process how it is to end once everything is written: with a published code, or a program's own. */
+export type Exit = (code: number) => void;

@@ -40,7 +40,36 @@ describe('the flags of a run', () => {
     expect(options).toMatchObject({ telemetryEveryMs: 200, seed: 2, nodes: [{}, { name: 'b' }, {}] });
   });
 
+  it('give scenarios the options that they declare flags for', async () => {
+    const args = ['--partition-pair', 'node2, node3', '--block-secs', '12.5', '--restart-count', '2'];
+    const { scenarios } = await parse('--scenarios', 'partition_recovery,restart_storm,baseline', ...args);
+    expect(scenarios).toEqual([
+      { name: 'partition_recovery', options: { pair: ['node2', 'node3'], block_secs: 12.5 } },
+      { name: 'restart_storm', options: { count: 2 } },
+      { name: 'baseline', options: {} },
+    ]);
+  });
+
+  it('say what is allowed, waived, and ends the run; nothing by default', async () => {
+    expect((await parse()).safety).toEqual({ environment: 'local', allowed: [], waived: [], stop_on: null });
+    const leave = ['--allow-iptables', '--allow-restart-storm', '--waive-third'];
+    expect((await parse(...leave, '--stop-on', 'lost-node, no-go')).safety).toEqual({
+      environment: 'local',
+      allowed: ['partition', 'restart'],
+      waived: ['third'],
+      stop_on: ['lost-node', 'no-go'],
+    });
+    expect((await parse('--stop-on', 'none')).safety).toMatchObject({ stop_on: [] });
+  });
+
   it.for([
+    [['--stop-on', 'none,no-go'], /--stop-on: "none" is not none, or some of/],
+    [['--stop-on', 'never'], /--stop-on: "never"/],
+    [
+      ['--scenarios', 'restart_storm', '--restart-count', '1.5'],
+      /--restart-count: "1.5" is not a whole number/,
+    ],
+    [['--scenarios', 'partition_recovery', '--block-secs', '1'], /--block-secs: "1" is not a number from 5/],
     [['--seed', '1.5'], /--seed: "1.5" is not a whole number/],
     [['--seed', 'abc'], /--seed: "abc" is not a whole number/],
     [['--seed', '-1'], /--seed: "-1"/],

@@ -1,8 +1,10 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
 import { UsageError } from '../../kit/errors.ts';
 import { SCENARIOS } from '../../scenarios/registry.ts';
-import type { RunOptions, ScenarioRequest } from '../run/run-options.ts';
-import { badFlag, number, optional, wholeNumber } from './flag-value.ts';
+import type { RunOptions } from '../run/run-options.ts';
+import { badFlag, number, wholeNumber } from './flag-value.ts';
+import { SAFETY_FLAGS, safetyOf } from './safety-flags.ts';
+import { scenarioFlags, scenarioRequest } from './scenario-flags.ts';
 
 const LOCAL_NODES_MAX = 64;
 
@@ -39,6 +41,12 @@ const RUN_FLAGS = {
     requiresArg: true,
     describe: 'first UDP port of a local mesh (default: any free)',
   },
+  links: {
+    type: 'string',
+    group: MESH,
+    requiresArg: true,
+    describe: 'links of a local mesh by name (lan, lte, six-cities…), or a .toml file',
+  },
   network: {
     type: 'string',
     default: 'test',
@@ -65,22 +73,6 @@ const RUN_FLAGS = {
     requiresArg: true,
     describe: 'time for every runner to answer',
   },
-  'settle-secs': {
-    group: EXPERIMENT,
-    requiresArg: true,
-    describe: 'time for what is under way to arrive (default: baseline 60, fanout_burst 30)',
-  },
-  'burst-messages': {
-    group: EXPERIMENT,
-    requiresArg: true,
-    describe: 'fanout_burst: messages (default 200)',
-  },
-  'burst-payload-bytes': {
-    group: EXPERIMENT,
-    requiresArg: true,
-    describe: 'fanout_burst: payload (default 4096)',
-  },
-  'burst-delay-ms': { group: EXPERIMENT, requiresArg: true, describe: 'fanout_burst: pace (default 10)' },
   seed: {
     group: EXPERIMENT,
     requiresArg: true,
@@ -106,12 +98,15 @@ const RUN_FLAGS = {
     describe: 'time between two looks at every node',
   },
   json: { type: 'boolean', default: false, group: EVIDENCE, describe: 'progress as JSON lines on stdout' },
+  ...SAFETY_FLAGS,
 } satisfies Record<string, Options>;
+
+const SCENARIO_FLAGS = scenarioFlags(EXPERIMENT);
 
 export type RunArguments = InferredOptionTypes<typeof RUN_FLAGS>;
 
 export function withRunFlags<T>(yargs: Argv<T>): Argv<T & RunArguments> {
-  return yargs.options(RUN_FLAGS) as Argv<T & RunArguments>;
+  return yargs.options({ ...RUN_FLAGS, ...SCENARIO_FLAGS }) as unknown as Argv<T & RunArguments>;
 }
 
 /**
@@ -130,7 +125,8 @@ export function runOptionsOf(flags: RunArguments, command: readonly string[]): O
     anchor: flags.anchor ?? names[0] ?? '',
     control: flags.control,
     expectPath: flags['expect-path'],
-    scenarios: flags.scenarios.split(',').map((name) => scenarioRequest(name.trim(), flags)),
+    scenarios: flags.scenarios.split(',').map((name) => scenarioRequest(name.trim(), { ...flags })),
+    safety: safetyOf(flags, 'local'),
     gate: flags.gate,
     proofDir: flags['proof-dir'] ?? null,
     seed: flags.seed === undefined ? null : wholeNumber('--seed', flags.seed, 0, 0x7fff_ffff),
@@ -158,19 +154,4 @@ function namesOf({ local, nodes }: RunArguments): readonly string[] {
     );
   }
   return named;
-}
-
-function scenarioRequest(name: string, flags: RunArguments): ScenarioRequest {
-  const settle_secs = optional('--settle-secs', flags['settle-secs'], 0.1, 86_400);
-  const wanted: Record<string, Record<string, unknown>> = {
-    baseline: { settle_secs },
-    fanout_burst: {
-      settle_secs,
-      messages: optional('--burst-messages', flags['burst-messages'], 1, 100_000),
-      payload_bytes: optional('--burst-payload-bytes', flags['burst-payload-bytes'], 1, 1_048_576),
-      delay_ms: optional('--burst-delay-ms', flags['burst-delay-ms'], 0, 60_000),
-    },
-  };
-  const given = Object.entries(wanted[name] ?? {}).filter(([, value]) => value !== undefined);
-  return { name, options: Object.fromEntries(given) };
 }

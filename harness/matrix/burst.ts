@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
-import type { EvidenceRecord } from '../../proofs/evidence.ts';
+import type { RecordOf } from '../../proofs/evidence.ts';
 import {
   collectDetailsSchema,
   type PublishDetails,
@@ -24,16 +24,19 @@ export interface BurstModules {
   readonly delivered: (subscriber: string, delivered: number, planned: number) => void;
 }
 
+type BurstRecord = RecordOf<'burst_delivery'> | RecordOf<'subscriber_missing'>;
+
 /**
- * One publisher's burst with a subscriber on every node, the publisher's own included. Every node gets a record: its
- * delivery, or that its subscriber could not be heard and why.
+ * One publisher's burst with a subscriber on every node, the publisher's own included, or on those that the plan names.
+ * Every subscriber gets a record: its delivery, or that it could not be heard and why.
  */
 export async function runBurst(
-  { nodes, channel, delivered }: BurstModules,
+  { nodes: fleet, channel, delivered }: BurstModules,
   plan: BurstPlan,
   at: { readonly window: number; readonly scenario: string; readonly seed: number },
   outer: AbortSignal,
-): Promise<readonly EvidenceRecord[]> {
+): Promise<readonly BurstRecord[]> {
+  const nodes = plan.subscribers ?? fleet;
   const over = new AbortController();
   const signal = AbortSignal.any([outer, over.signal]);
   const burstId = plan.topic;
@@ -71,7 +74,7 @@ export async function runBurst(
     over.abort(); // ends the waits for those that were given up
   }
 
-  async function deliveryOf(node: string, index: number, published: PublishDetails): Promise<EvidenceRecord> {
+  async function deliveryOf(node: string, index: number, published: PublishDetails): Promise<BurstRecord> {
     const place = { window: at.window, scenario: at.scenario };
     try {
       if (ready[index]?.status === 'rejected') throw ready[index].reason;
@@ -121,6 +124,7 @@ export async function runBurst(
       burst_id: burstId,
       expected: plan.messages,
       max_ms: Math.ceil(totalMs),
+      read_delay_ms: plan.delayedReaders?.[node] ?? 0,
     } satisfies SubscribeCollectParams;
     const started = Promise.withResolvers<void>();
     const done = channel.call(node, 'subscribe_collect', params, {

@@ -1,7 +1,8 @@
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import { z } from 'zod';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { codeOf, MeshproofError, messageOf } from '../../kit/errors.ts';
+import { type HttpTunnel, httpPool } from '../../kit/http-pool.ts';
 import { acceptanceSchema, type ResultPage, refusalSchema, resultPageSchema } from '../../runner/protocol.ts';
 import type { ControlChannel, ControlTarget } from './control-channel.ts';
 import { type ControlCarrier, DispatchingChannel, type Handover } from './control-dispatch.ts';
@@ -19,6 +20,7 @@ const CONNECTIONS = 16;
 export interface LoopbackTarget extends ControlTarget {
   readonly baseUrl: string;
   readonly token: string;
+  readonly tunnel?: HttpTunnel | undefined;
 }
 
 /** The default control plane: one HTTP endpoint per runner, one result reader per runner. */
@@ -46,7 +48,7 @@ class LoopbackCarrier implements ControlCarrier {
     this.#byNode = new Map(
       targets.map((target) => [
         target.node,
-        { target, pool: new Pool(target.baseUrl, { connections: CONNECTIONS }) },
+        { target, pool: httpPool(target.baseUrl, CONNECTIONS, target.tunnel) },
       ]),
     );
   }

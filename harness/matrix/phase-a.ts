@@ -34,18 +34,34 @@ export interface PhaseAModules {
   readonly delivered: (pairs: () => readonly PlannedPair[]) => void;
 }
 
+/** Phase A: one acknowledged direct message over every directed pair of the plan. See `sendPairs`. */
+export function runPhaseA(
+  modules: PhaseAModules,
+  at: { readonly window: number; readonly scenario: string; readonly settleMs: number },
+  signal: AbortSignal,
+): Promise<readonly PairOutcome[]> {
+  return sendPairs(modules, modules.plan.pairs, at, signal);
+}
+
 /**
- * Phase A: one acknowledged direct message over every directed pair of the plan, all at once within a limit. Ends as
- * soon as both ends of every pair have reported and a double had time to come, or `settleMs` after the last command.
- * Every planned pair has an outcome.
+ * One acknowledged direct message over each of `pairs`, all at once within a limit. Ends as soon as both ends of every
+ * pair have reported and a double had time to come, or `settleMs` after the last command. Every pair has an outcome,
+ * which carries `label` unless that is left out.
  */
-export async function runPhaseA(
+export async function sendPairs(
   { plan, identities, channel, delivered }: PhaseAModules,
+  pairs: readonly PlannedPair[],
   {
     window,
     scenario,
     settleMs,
-  }: { readonly window: number; readonly scenario: string; readonly settleMs: number },
+    label,
+  }: {
+    readonly window: number;
+    readonly scenario: string;
+    readonly settleMs: number;
+    readonly label?: string;
+  },
   signal: AbortSignal,
 ): Promise<readonly PairOutcome[]> {
   const ledger = new PairLedger(plan.expect_path);
@@ -56,7 +72,7 @@ export async function runPhaseA(
     const limit = pLimit(CONCURRENT_COMMANDS);
     const anchorAgent = agentOf(identities, plan.anchor);
     await Promise.all(
-      plan.pairs.map((pair) => {
+      pairs.map((pair) => {
         // Unguessable, so that a stranger cannot report in a runner's place.
         const requestId = `w${window}-${randomBytes(16).toString('hex')}`;
         const payload = Buffer.from(`matrix:${requestId}`);
@@ -93,7 +109,8 @@ export async function runPhaseA(
       await realClock.sleep(POLL_MS, signal);
     const lingerMs = ledger.mayBeDoubled() ? LINGER_MS.doubtful : LINGER_MS.clean;
     await realClock.sleep(deadline.within(lingerMs).remainingMs(), signal);
-    return ledger.outcomes(window, scenario);
+    const outcomes = ledger.outcomes(window, scenario);
+    return label === undefined ? outcomes : outcomes.map((outcome) => ({ ...outcome, label }));
   } finally {
     stop();
   }

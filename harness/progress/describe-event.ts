@@ -1,9 +1,22 @@
 import type { VerdictWord } from '../../proofs/evidence.ts';
-import type { ProgressEvent } from './progress.ts';
+import type { EventOf, ProgressEvent } from './progress.ts';
 
 export type Tone = 'good' | 'bad' | 'unsure';
 
 const TONES: Record<VerdictWord, Tone> = { GO: 'good', 'NO-GO': 'bad', INCONCLUSIVE: 'unsure' };
+
+const FAULT_STATES: Record<
+  EventOf<'fault_state'>['state'],
+  { readonly says: string; readonly tone: Tone | null }
+> = {
+  applied: { says: 'applied', tone: null },
+  bites: { says: 'bites', tone: null },
+  does_not_bite: { says: 'is not felt', tone: 'unsure' },
+  lapsed: { says: 'lost its hold', tone: 'unsure' },
+  reverted: { says: 'reverted', tone: null },
+  gone: { says: 'is gone', tone: null },
+  not_gone: { says: 'IS NOT PROVEN GONE', tone: 'bad' },
+};
 
 /** The event as lines for a person, or null when it is too small to be worth one. `paint` colours what matters. */
 export function describeEvent(
@@ -39,6 +52,14 @@ export function describeEvent(
       return `window ${event.window} ${paint(TONES[event.verdict], event.verdict)} after ${span(event.took_ms)}${because(event.reasons)}`;
     case 'window_missed':
       return paint('unsure', `window ${event.window} missed: ${event.why}`);
+    case 'fault_state': {
+      const what = `  fault ${event.fault_id}: ${event.kind} of ${event.targets.join(', ')}`;
+      const said = `${what} ${FAULT_STATES[event.state].says}${event.why === null ? '' : `: ${event.why}`}`;
+      const { tone } = FAULT_STATES[event.state];
+      return tone === null ? said : paint(tone, said);
+    }
+    case 'stopped':
+      return paint('bad', `stopped on ${event.condition}: ${event.why}`);
     case 'fault':
       return paint('bad', `fault ${event.code}: ${event.message}`);
     case 'interrupted':

@@ -18,6 +18,8 @@ export interface Board {
   readonly delivered: ReadonlySet<string>;
   readonly burst: ReadonlyMap<string, EventOf<'burst_delivered'>>;
   readonly nextWindowAtMs: number | null;
+  /** Faults in force, by id, in words. */
+  readonly faults: ReadonlyMap<string, string>;
   readonly stopping: 'yes' | 'no';
   readonly rounds: number;
   readonly unreadable: number;
@@ -35,6 +37,7 @@ export function newBoard(run: EventOf<'run_started'>, nowMs: number): Board {
     delivered: new Set(),
     burst: new Map(),
     nextWindowAtMs: null,
+    faults: new Map(),
     stopping: 'no',
     rounds: 0,
     unreadable: 0,
@@ -70,6 +73,9 @@ export function advance(board: Board, event: ProgressEvent, nowMs: number): Boar
         outcomes: [...board.outcomes, event.verdict],
         lastWindowMs: event.took_ms,
       };
+    case 'fault_state':
+      return { ...board, faults: faultsAfter(board.faults, event) };
+    case 'stopped':
     case 'interrupted':
       return { ...board, stopping: 'yes' };
     case 'sampled':
@@ -79,8 +85,19 @@ export function advance(board: Board, event: ProgressEvent, nowMs: number): Boar
   }
 }
 
-/** Lines beside the matrix rows: two above, blanks, its head, the burst; one row is left to the cursor. */
-const ROWS_AROUND = 8;
+/** A restart is over as soon as it is made; the others stand until nothing of them is left. */
+function faultsAfter(
+  faults: Board['faults'],
+  { fault_id: id, kind, targets, state }: EventOf<'fault_state'>,
+): Board['faults'] {
+  const left = new Map(faults);
+  if (state === 'gone' || kind === 'restart') left.delete(id);
+  else left.set(id, `${kind} of ${targets.join(', ')} ${state.replaceAll('_', ' ')}`);
+  return left;
+}
+
+/** Lines beside the matrix rows: two above, blanks, its head, the burst, a fault; one row is left to the cursor. */
+const ROWS_AROUND = 9;
 
 /** The board as lines for a terminal of that size. */
 export function drawBoard(
@@ -97,6 +114,7 @@ export function drawBoard(
     '',
     ...(fits ? matrixLines(board, cell) : []),
     ...countLines(board),
+    ...faultLines(board),
     '',
   ].join('\n');
 }
@@ -165,6 +183,11 @@ function countLines({ run, delivered, burst }: Board): string[] {
     ...(lacking.length === 0 ? [] : [styleText('yellow', lacking.join(', '))]),
   ].join(' · ');
   return [`  pairs ${delivered.size}/${total}${all.length === 0 ? '' : ` · ${burstText}`}`];
+}
+
+function faultLines({ faults }: Board): string[] {
+  if (faults.size === 0) return [];
+  return [`  ${styleText('yellow', `fault: ${[...faults.values()].join(' · ')}`)}`];
 }
 
 function keyOf([from, to]: PlannedPair): string {

@@ -54,6 +54,15 @@ export type ProgressEvent =
       readonly took_ms: number;
     }
   | { readonly event: 'window_missed'; readonly window: number; readonly why: string }
+  | {
+      readonly event: 'fault_state';
+      readonly fault_id: string;
+      readonly kind: string;
+      readonly targets: readonly string[];
+      readonly state: 'applied' | 'bites' | 'does_not_bite' | 'lapsed' | 'reverted' | 'gone' | 'not_gone';
+      readonly why: string | null;
+    }
+  | { readonly event: 'stopped'; readonly condition: string; readonly why: string }
   | { readonly event: 'fault'; readonly code: string; readonly message: string }
   | { readonly event: 'interrupted'; readonly signal: string }
   /** Asked to end again, while it is ending. */

@@ -1,9 +1,7 @@
 import { scenariosNamedBy } from '../../gates/parse-gate.ts';
 import { UsageError } from '../../kit/errors.ts';
-import { SCENARIO_NAMES, SCENARIOS, scenarioNamed } from '../../scenarios/registry.ts';
+import { SCENARIO_NAMES, scenarioNamed } from '../../scenarios/registry.ts';
 import type { LoadedGate } from './load-gate.ts';
-
-const RUNNABLE = SCENARIOS.map(({ name }) => name);
 
 /**
  * Refuses a gate that names a scenario which no version of meshproof knows: such an objective would look at nothing.
@@ -31,10 +29,6 @@ export function checkGateFits(loaded: LoadedGate, scenarios: readonly string[]):
     });
   }
   checkGateKnown(loaded);
-  refuseUnknown(
-    loaded,
-    gate.requiresScenarios.find((name) => !RUNNABLE.includes(name)),
-  );
   const lacking = gate.requiresScenarios.filter((name) => !scenarios.includes(name));
   if (lacking.length > 0) {
     const all = [...scenarios, ...lacking].join(',');
@@ -48,11 +42,13 @@ export function checkGateFits(loaded: LoadedGate, scenarios: readonly string[]):
 
 function refuseUnknown({ gate, source }: LoadedGate, unknown: string | undefined): void {
   if (unknown === undefined) return;
-  const objective = gate.objectives.find((candidate) => candidate.scenarios?.includes(unknown));
+  const objective = gate.objectives.find((candidate) =>
+    [...(candidate.scenarios ?? []), ...candidate.exemptTargetsOf].includes(unknown),
+  );
   const place = objective === undefined ? 'requires_scenarios' : `objective "${objective.name}"`;
   throw new UsageError(
     'GATE_UNKNOWN_SCENARIO',
-    `${source}: ${place} names scenario "${unknown}"; known: ${RUNNABLE.join(', ')}`,
+    `${source}: ${place} names scenario "${unknown}"; known: ${SCENARIO_NAMES.join(', ')}`,
     { details: { file: source, objective: objective?.name ?? null, scenario: unknown } },
   );
 }

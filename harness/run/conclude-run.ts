@@ -1,9 +1,10 @@
 import { realClock } from '../../kit/clock.ts';
 import type { Verdict } from '../../proofs/evidence.ts';
+import { dirtOf } from '../../proofs/fault-history.ts';
 import { readProof } from '../../proofs/read-proof.ts';
 import { writeReports } from '../../proofs/reports/write-reports.ts';
 import type { Progress } from '../progress/progress.ts';
-import { type ExitCode, exitCodeOfError, exitCodeOfVerdict } from './exit-code.ts';
+import { EXIT, type ExitCode, exitCodeOfError, exitCodeOfVerdict } from './exit-code.ts';
 import { judgeProof } from './judge-proof.ts';
 import type { LoadedGate } from './load-gate.ts';
 import { endingRecord, exitCodeOfEndings } from './run-ending.ts';
@@ -27,6 +28,9 @@ export async function concludeRun(run: ConcludeModules, endings: readonly unknow
   for (const ending of endings) {
     const record = endingRecord(ending);
     await ledger.record(record);
+    if (record.type === 'run_stopped') {
+      progress.show({ event: 'stopped', condition: record.condition, why: record.why });
+    }
     if (record.type === 'harness_fault') {
       progress.show({ event: 'fault', code: record.code, message: record.message });
     }
@@ -39,13 +43,15 @@ export async function concludeRun(run: ConcludeModules, endings: readonly unknow
       took_ms: realClock.nowMs() - run.startedMs,
     });
 
-  const { verdict } = await judgeProof(dir, gate).catch(async (error: unknown) => {
+  const { verdict, proof } = await judgeProof(dir, gate).catch(async (error: unknown) => {
     await ledger.record(endingRecord(error));
     await finish(exitCodeOfError(error));
     throw error;
   });
   await ledger.record({ type: 'judged', verdict });
-  const exitCode = exitCodeOfEndings(endings) ?? exitCodeOfVerdict(verdict.overall);
+  // A fault that may still stand outweighs everything: somebody has to go and look.
+  const isDirty = dirtOf(proof.records).length > 0;
+  const exitCode = isDirty ? EXIT.dirty : (exitCodeOfEndings(endings) ?? exitCodeOfVerdict(verdict.overall));
   await finish(exitCode);
   try {
     await writeReports(await readProof(dir), verdict); // read again: the reports tell how the run finished

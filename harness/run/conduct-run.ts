@@ -2,6 +2,7 @@ import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { FaultError } from '../../kit/errors.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
+import { FaultController } from '../faults/fault-controller.ts';
 import type { Fleet, ProcessEnd } from '../fleet/mesh-host.ts';
 import { waitForMesh } from '../fleet/mesh-ready.ts';
 import { discoverRunners, identifyNodes } from '../matrix/identify.ts';
@@ -9,9 +10,11 @@ import { openControlChannel } from '../matrix/open-control-channel.ts';
 import { createOperatorKey } from '../matrix/operator-key.ts';
 import type { Identity } from '../matrix/phase-a.ts';
 import { runWindows, type WindowsModules } from './run-windows.ts';
+import { StopWatch } from './stop-watch.ts';
 
 /** All nodes and runners together; a mesh that has not formed by then will not. */
 const MESH_BUDGET_MS = 60_000;
+const BOOT_ID_BUDGET_MS = 2_000;
 
 export interface ConductModules extends Pick<WindowsModules, 'plan' | 'ledger' | 'progress' | 'judgeWindow'> {
   readonly startFleet: (plan: Plan, operatorKeys: readonly string[], signal: AbortSignal) => Promise<Fleet>;
@@ -38,9 +41,12 @@ export async function conductRun(
     const ends: Promise<void>[] = []; // one per process
     undo.defer(() => Promise.all(ends).then(() => {})); // on record before anything closes the evidence
     undo.defer(() => fleet.stop());
+    const stops = new StopWatch(plan.safety.stop_on ?? []);
     let stage: 'setting up' | 'running' = 'setting up';
     fleet.onProcessEnd((end, expected) => {
       ends.push(recordEnd(modules, end, expected, abort));
+      const stop = stage === 'running' ? stops.processEnded(end.node, end.role, expected) : null;
+      if (stop !== null) abort.abort(stop);
       if (stage === 'setting up' && expected === 'unexpected') abort.abort(endedTooEarly(end));
     });
 
@@ -55,14 +61,37 @@ export async function conductRun(
       runners: identities.size,
     });
 
+    const faults = new FaultController({
+      driver: fleet.faults,
+      fleet: { anchor: plan.anchor, nodes: plan.roster.map(({ name }) => name) },
+      safety: plan.safety,
+      record: (entry) => ledger.record(entry),
+      progress,
+      clock: realClock,
+      signal,
+      bootIdOf: (node, within) => bootIdOf(fleet, node, within),
+    });
+    undo.defer(() => faults.close());
+
     stage = 'running';
     const giveUp = (reason: unknown) => abort.abort(reason);
     const { judgeWindow } = modules;
-    const running = { hosts: fleet.hosts, channel, identities, giveUp };
+    const running = { hosts: fleet.hosts, channel, identities, faults, stops, giveUp };
     await runWindows({ plan, ledger, progress, judgeWindow, ...running }, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
+  }
+}
+
+/** The process that answers at a node now; null when none does. */
+async function bootIdOf({ hosts }: Fleet, node: string, signal: AbortSignal): Promise<string | null> {
+  const host = hosts.find(({ name }) => name === node);
+  try {
+    return (await host?.node.health({ signal, timeoutMs: BOOT_ID_BUDGET_MS }))?.boot_id ?? null;
+  } catch {
+    signal.throwIfAborted();
+    return null; // a process that is down or paused has none to tell
   }
 }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultError } from '../../kit/errors.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import { readJournal } from '../../proofs/read-journal.ts';
+import { noFaults } from '../faults/no-faults.ts';
 import type { Fleet, MeshHost } from '../fleet/mesh-host.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
 import { executeRun } from './execute-run.ts';
@@ -69,7 +70,8 @@ function silentFleet(parts: Partial<Fleet> = {}): Fleet {
   });
   const [anchor] = hosts;
   if (!anchor) throw new Error('no host');
-  return { hosts, anchor, onProcessEnd: () => {}, stop: async () => {}, ...parts };
+  const faults = noFaults('a test without faults');
+  return { hosts, anchor, faults, onProcessEnd: () => {}, stop: async () => {}, ...parts };
 }
 
 async function recordsOf<T extends EvidenceRecord['type']>(type: T) {

@@ -9,6 +9,7 @@ import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Fleet } from '../fleet/mesh-host.ts';
 import type { Progress } from '../progress/progress.ts';
 import { checkGateFits } from './check-gate-fits.ts';
+import { checkSafety } from './check-safety.ts';
 import { concludeRun } from './conclude-run.ts';
 import { conductRun } from './conduct-run.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -46,6 +47,7 @@ export async function executeRun(
     gate,
     options.scenarios.map(({ name }) => name),
   );
+  checkSafety(options);
   const plan = planOf(options, modules, gate);
   const dir = options.proofDir ?? `proofs/runs/${plan.run_id}`;
   const directory = await ProofDirectory.create(dir);

@@ -2,6 +2,7 @@ import { DeadlineError } from '../../kit/deadline.ts';
 import { FaultError, UsageError } from '../../kit/errors.ts';
 import type { VerdictWord } from '../../proofs/evidence.ts';
 import { InterruptError } from './interrupt-error.ts';
+import { StopError } from './stop-error.ts';
 
 /** The published exit codes; `docs/exit-codes.md` explains each to operators. */
 export const EXIT = {
@@ -31,6 +32,7 @@ export function exitCodeOfVerdict(verdict: VerdictWord): ExitCode {
 /** What the machine refused (a full disk, no more processes) is a fault; what nobody foresaw is a defect of ours. */
 export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof StopError) return EXIT.stopped;
   if (error instanceof InterruptError) return EXIT.interrupted;
   if (error instanceof FaultError || error instanceof DeadlineError) return EXIT.fault;
   if (error instanceof Error && 'syscall' in error) return EXIT.fault;

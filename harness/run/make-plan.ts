@@ -1,6 +1,7 @@
 import { UsageError } from '../../kit/errors.ts';
 import { schemaError } from '../../kit/toml.ts';
 import { allDirectedPairs, type Plan, planSchema } from '../../proofs/plan-schema.ts';
+import { HARMLESS } from '../../proofs/safety-schema.ts';
 import { scenarioNamed } from '../../scenarios/registry.ts';
 import type { RunOptions, ScenarioRequest } from './run-options.ts';
 import { gridOf } from './window-grid.ts';
@@ -46,6 +47,7 @@ export function makePlan(options: RunOptions, facts: PlanFacts): Plan {
       every_ms: options.telemetryEveryMs,
       deadline_ms: options.telemetryEveryMs * TELEMETRY_DEADLINE_SHARE,
     },
+    safety: options.safety ?? HARMLESS,
     gate: facts.gate,
     bundle_sha256: facts.bundleSha256,
   });

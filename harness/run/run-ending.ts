@@ -3,6 +3,7 @@ import { causesOf, codeOf, MeshproofError, messageOf } from '../../kit/errors.ts
 import type { RecordOf } from '../../proofs/evidence.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-code.ts';
 import { InterruptError } from './interrupt-error.ts';
+import { StopError } from './stop-error.ts';
 
 /** Runs `work` and gives what ended it early, the reason first, then what went wrong while cleaning up after it. */
 export async function endingsOf(work: () => Promise<void>): Promise<readonly unknown[]> {
@@ -19,7 +20,7 @@ function unfold(error: unknown): readonly unknown[] {
   return error instanceof SuppressedError ? [...unfold(error.suppressed), ...unfold(error.error)] : [error];
 }
 
-/** The exit code of a run that ended early: the worst of its endings, an interrupt being the mildest. */
+/** The exit code of a run that ended early: the worst of its endings, a stop condition being the mildest. */
 export function exitCodeOfEndings(endings: readonly unknown[]): ExitCode | undefined {
   if (endings.length === 0) return undefined;
   const codes = endings.map((ending) =>
@@ -30,8 +31,13 @@ export function exitCodeOfEndings(endings: readonly unknown[]): ExitCode | undef
 
 const detailsSchema = z.record(z.string(), z.json());
 
-/** An ending as evidence: an interrupt or a fault, with all that its error knows. */
-export function endingRecord(ending: unknown): RecordOf<'run_interrupted'> | RecordOf<'harness_fault'> {
+/** An ending as evidence: a stop, an interrupt or a fault, with all that its error knows. */
+export function endingRecord(
+  ending: unknown,
+): RecordOf<'run_stopped'> | RecordOf<'run_interrupted'> | RecordOf<'harness_fault'> {
+  if (ending instanceof StopError) {
+    return { type: 'run_stopped', condition: ending.condition, why: String(ending.details.why) };
+  }
   if (ending instanceof InterruptError) {
     return { type: 'run_interrupted', signal: String(ending.details.signal) };
   }

@@ -1,3 +1,5 @@
+import type { Safety } from '../../proofs/safety-schema.ts';
+
 /** A scenario asked for, with the options that the operator set; the rest are its defaults. */
 export interface ScenarioRequest {
   readonly name: string;
@@ -20,4 +22,6 @@ export interface RunOptions {
   readonly seed: number | null;
   readonly discoverMs: number;
   readonly telemetryEveryMs: number;
+  /** What the operator allows to be harmed, and what ends the run; nothing when left out. */
+  readonly safety?: Safety;
 }

@@ -7,6 +7,7 @@ import type { MeshHost } from '../fleet/mesh-host.ts';
 import type { Progress } from '../progress/progress.ts';
 import { type NodeReading, readNodes } from '../telemetry/read-node.ts';
 import type { RunLedger } from './run-ledger.ts';
+import type { RoundSight } from './stop-watch.ts';
 
 /** Live figures kept of every scheduled round; their documents are not kept as files. */
 const SCHEDULED_GAUGES = [
@@ -27,6 +28,8 @@ export interface TelemetryModules {
   readonly hosts: readonly MeshHost[];
   readonly ledger: Pick<RunLedger, 'record' | 'storeDocument'>;
   readonly progress: Progress;
+  /** Told of each node after each scheduled round. */
+  readonly watched?: (node: string, sight: RoundSight) => void;
 }
 
 /** Reads all nodes, on one schedule and around each scenario, and leaves every reading as evidence. */
@@ -89,6 +92,7 @@ export class RunTelemetry {
         const at = { ...place(), phase: 'schedule' as const };
         for (const reading of await this.#read(this.#deadlineMs, signal)) {
           const missingOnly = Object.entries(reading.documents).filter(([, document]) => !isSeen(document));
+          this.#modules.watched?.(reading.node, sightOf(missingOnly.length));
           await this.#modules.ledger.record({
             ...sampleOf(reading, at),
             documents: Object.fromEntries(missingOnly) as SampleRecord['documents'],
@@ -118,6 +122,11 @@ export class RunTelemetry {
     this.#modules.progress.show({ event: 'sampled', unreadable, took_ms: realClock.nowMs() - startedMs });
     return readings;
   }
+}
+
+function sightOf(missing: number): RoundSight {
+  if (missing === 0) return 'all';
+  return missing === DOCUMENT_NAMES.length ? 'nothing' : 'some';
 }
 
 function sampleOf(

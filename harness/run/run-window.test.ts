@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { realClock } from '../../kit/clock.ts';
 import { FaultError } from '../../kit/errors.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
+import { FaultController } from '../faults/fault-controller.ts';
+import { FixtureDriver } from '../faults/fixture-driver.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import { ControlError } from '../matrix/control-error.ts';
 import { makePlan } from './make-plan.ts';
@@ -49,8 +52,19 @@ async function outcomeOf(error: Error) {
   const ledger = { record, storeDocument: () => Promise.reject(new Error('no document')) };
   const telemetry = new RunTelemetry({ everyMs: 1_000, deadlineMs: 800 }, { hosts: [], ledger, progress });
   const identities = new Map();
+  const driver = new FixtureDriver();
+  const faults = new FaultController({
+    driver,
+    fleet: { anchor: 'a', nodes: ['a', 'b'] },
+    safety: PLAN.safety,
+    record,
+    progress,
+    clock: realClock,
+    signal: new AbortController().signal,
+    bootIdOf: driver.bootIdOf,
+  });
   await runWindow(
-    { plan: PLAN, identities, channel, telemetry, record, progress, enter: () => {} },
+    { plan: PLAN, hosts: [], identities, channel, telemetry, faults, record, progress, enter: () => {} },
     1,
     new AbortController().signal,
   );

@@ -1,27 +1,14 @@
 import { realClock } from '../../kit/clock.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
-import { Random } from '../../kit/random.ts';
-import type { EvidenceRecord } from '../../proofs/evidence.ts';
-import type { Plan, PlannedPair } from '../../proofs/plan-schema.ts';
+import type { Plan } from '../../proofs/plan-schema.ts';
 import { scenarioNamed } from '../../scenarios/registry.ts';
-import type { ScenarioContext } from '../../scenarios/scenario.ts';
-import { runBurst } from '../matrix/burst.ts';
-import type { ControlChannel } from '../matrix/control-channel.ts';
-import { type Identity, runPhaseA } from '../matrix/phase-a.ts';
-import type { Progress } from '../progress/progress.ts';
+import type { FaultController } from '../faults/fault-controller.ts';
 import type { RunTelemetry } from './run-telemetry.ts';
-import { scenarioSeed } from './scenario-seed.ts';
+import { type ContextModules, scenarioContext } from './scenario-context.ts';
 
-/** Every result changes the list of delivered pairs; a wide mesh would print it thousands of times. */
-const PAIRS_SHOWN_EVERY_MS = 100;
-
-export interface WindowModules {
-  readonly plan: Plan;
-  readonly identities: ReadonlyMap<string, Identity>;
-  readonly channel: ControlChannel;
+export interface WindowModules extends ContextModules {
   readonly telemetry: RunTelemetry;
-  readonly record: (record: EvidenceRecord) => Promise<void>;
-  readonly progress: Progress;
+  readonly faults: FaultController;
   /** Told where the run stands, for the telemetry schedule. */
   readonly enter: (scenario: string | null) => void;
 }
@@ -55,10 +42,7 @@ async function runScenario(
   progress.show({ event: 'scenario_started', window, scenario });
   try {
     await telemetry.sampleAround({ window, scenario, phase: 'pre' }, signal);
-    // Only what the scenario itself throws is its failure; evidence that cannot be written ends the run.
-    const { outcome, why } = await outcomeOf(() =>
-      scenarioNamed(scenario).run(contextOf(modules, window, scenario, signal), options),
-    );
+    const { outcome, why } = await withFaultsHealed(modules, { window, scenario }, options, signal);
     signal.throwIfAborted();
     await telemetry.sampleAround({ window, scenario, phase: 'post' }, signal);
     await finish(outcome, why);
@@ -70,10 +54,39 @@ async function runScenario(
   }
 }
 
+interface Outcome {
+  readonly outcome: 'ran' | 'failed' | 'not_run';
+  readonly why: string | null;
+}
+
+/**
+ * Runs the scenario and ends every fault that it leaves behind, however it ends. A run that is told to end heals at once,
+ * without waiting for the scenario to notice.
+ */
+async function withFaultsHealed(
+  modules: WindowModules,
+  at: { readonly window: number; readonly scenario: string },
+  options: Plan['scenarios'][number]['options'],
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const session = modules.faults.openSession(at);
+  const abort = Promise.withResolvers<Outcome>();
+  const onAbort = () => abort.resolve({ outcome: 'not_run', why: messageOf(signal.reason) });
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    // Only what the scenario itself throws is its failure; evidence that cannot be written ends the run.
+    const ran = outcomeOf(() =>
+      scenarioNamed(at.scenario).run(scenarioContext(modules, at, session, signal), options),
+    );
+    return await Promise.race([ran, abort.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await modules.faults.closeSession(session);
+  }
+}
+
 /** A fault of the harness or its control plane says nothing about the mesh: then the experiment did not take place. */
-async function outcomeOf(
-  work: () => Promise<void>,
-): Promise<{ readonly outcome: 'ran' | 'failed' | 'not_run'; readonly why: string | null }> {
+async function outcomeOf(work: () => Promise<void>): Promise<Outcome> {
   try {
     await work();
     return { outcome: 'ran', why: null };
@@ -81,53 +94,4 @@ async function outcomeOf(
     const why = `${codeOf(error)}: ${messageOf(error)}`;
     return { outcome: error instanceof FaultError ? 'not_run' : 'failed', why };
   }
-}
-
-function contextOf(
-  { plan, identities, channel, record, progress }: WindowModules,
-  window: number,
-  scenario: string,
-  signal: AbortSignal,
-): ScenarioContext {
-  const nodes = plan.roster.map(({ name }) => name);
-  const random = new Random(scenarioSeed(plan.seed, window, scenario));
-  const recordAll = async (records: readonly EvidenceRecord[]) => {
-    await Promise.all(records.map(record));
-  };
-  return {
-    window,
-    fleet: { anchor: plan.anchor, nodes },
-    clock: realClock,
-    random,
-    signal,
-    record,
-    matrix: {
-      phaseA: async ({ settleMs }) => {
-        const show = (pairs: () => readonly PlannedPair[]) =>
-          progress.show({ event: 'pairs_delivered', window, pairs: pairs() });
-        const delivered = atMostEvery(PAIRS_SHOWN_EVERY_MS, show);
-        const phaseA = { plan, identities, channel, delivered };
-        const outcomes = await runPhaseA(phaseA, { window, scenario, settleMs }, signal);
-        show(() => outcomes.filter(({ failure }) => failure === null).map(({ from, to }) => [from, to]));
-        await recordAll(outcomes);
-      },
-      burst: async (burst) => {
-        const delivered = (subscriber: string, count: number, planned: number) =>
-          progress.show({ event: 'burst_delivered', window, subscriber, delivered: count, planned });
-        const at = { window, scenario, seed: random.int(0, 0x7fff_fffe) };
-        await recordAll(await runBurst({ nodes, channel, delivered }, burst, at, signal));
-      },
-    },
-  };
-}
-
-/** Calls `act` with the newest value, at most once every `ms`; what comes between is not told. */
-function atMostEvery<T>(ms: number, act: (value: T) => void): (value: T) => void {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  return (value) => {
-    const nowMs = realClock.nowMs();
-    if (nowMs - lastMs < ms) return;
-    lastMs = nowMs;
-    act(value);
-  };
 }

@@ -5,6 +5,7 @@ import type { EvidenceRecord, RecordOf } from '../../proofs/evidence.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
 import { makePlan } from './make-plan.ts';
 import { runWindows, type WindowsModules } from './run-windows.ts';
+import { StopWatch } from './stop-watch.ts';
 
 const INTERVAL_MS = 40;
 
@@ -52,6 +53,8 @@ function soak(
     hosts: [],
     channel: { tally } as WindowsModules['channel'], // no scenario uses more of it
     identities: new Map(),
+    stops: new StopWatch([]),
+    faults: {} as WindowsModules['faults'], // no scenario makes any
     judgeWindow: () => ({
       gate: 'g',
       gate_sha256: 'a'.repeat(64),

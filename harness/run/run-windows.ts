@@ -2,6 +2,7 @@ import { realClock } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type { EvidenceRecord, Verdict } from '../../proofs/evidence.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
+import type { FaultController } from '../faults/fault-controller.ts';
 import type { MeshHost } from '../fleet/mesh-host.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import type { Identity } from '../matrix/phase-a.ts';
@@ -10,6 +11,7 @@ import { ControlTallies } from './control-tally.ts';
 import type { RunLedger } from './run-ledger.ts';
 import { RunTelemetry } from './run-telemetry.ts';
 import { runWindow } from './run-window.ts';
+import type { StopWatch } from './stop-watch.ts';
 import { nextStep, offsetOf } from './window-grid.ts';
 
 export interface WindowsModules {
@@ -19,7 +21,9 @@ export interface WindowsModules {
   readonly hosts: readonly MeshHost[];
   readonly channel: ControlChannel;
   readonly identities: ReadonlyMap<string, Identity>;
+  readonly faults: FaultController;
   readonly judgeWindow: (window: number) => Verdict;
+  readonly stops: StopWatch;
   /** Ends the run, for a reason that no caller could catch. */
   readonly giveUp: (reason: unknown) => void;
 }
@@ -35,7 +39,16 @@ export async function runWindows(modules: WindowsModules, signal: AbortSignal): 
   const { plan, ledger, progress, hosts } = modules;
   const telemetry = new RunTelemetry(
     { everyMs: plan.telemetry.every_ms, deadlineMs: plan.telemetry.deadline_ms },
-    { hosts, ledger, progress },
+    {
+      hosts,
+      ledger,
+      progress,
+      watched: (node, sight) => {
+        const standing = modules.faults.isHeldDown(node) ? 'held down' : 'free';
+        const stop = modules.stops.roundSeen(node, sight, standing);
+        if (stop !== null) modules.giveUp(stop);
+      },
+    },
   );
   const tallies = new ControlTallies(modules.channel);
   const place: Place = { window: null, scenario: null };
@@ -87,7 +100,8 @@ async function conductWindow(
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { ledger, progress, plan, channel, identities } = modules;
+  const { ledger } = modules;
+  const { progress } = modules;
   const { telemetry, tallies, place, window, offsetMs, lateMs } = at;
   const startedMs = realClock.nowMs();
   const tookMs = () => realClock.nowMs() - startedMs;
@@ -103,7 +117,7 @@ async function conductWindow(
   await record({ type: 'window_started', window, planned_offset_ms: offsetMs, late_ms: lateMs });
   progress.show({ event: 'window_started', window, late_ms: lateMs });
   try {
-    await runWindow({ plan, telemetry, record, progress, enter, channel, identities }, window, signal);
+    await runWindow({ ...modules, telemetry, record, enter }, window, signal);
   } catch (error) {
     const why = messageOf(signal.aborted ? signal.reason : error);
     await recordAll(tallies.ofWindow(window));
@@ -117,5 +131,7 @@ async function conductWindow(
   if (judged) {
     const { verdict, reasons } = judged;
     progress.show({ event: 'window_judged', window, verdict, reasons, took_ms: tookMs() });
+    const stop = modules.stops.windowJudged(window, verdict, reasons);
+    if (stop !== null) throw stop;
   }
 }

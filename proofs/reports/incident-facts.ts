@@ -34,6 +34,8 @@ export function incidentFacts(proof: Proof): readonly string[] {
       }
       case 'harness_fault':
         return [`harness fault ${record.code}: ${record.message}`];
+      case 'run_stopped':
+        return [`the run was stopped on ${record.condition}: ${record.why}`];
       case 'run_interrupted':
         return [`the run was interrupted by ${record.signal}`];
       default:

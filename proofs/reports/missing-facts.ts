@@ -2,7 +2,7 @@ import { DOCUMENT_NAMES, type SampleRecord } from '../evidence.ts';
 import { isSeen } from '../observation.ts';
 import type { Proof } from '../read-proof.ts';
 import type { SampleIndex } from './node-span.ts';
-import { matrixScenarios, recordsOf, type WindowFacts } from './window-facts.ts';
+import { matrixOutcomes, matrixScenarios, recordsOf, type WindowFacts } from './window-facts.ts';
 
 /** Everything that the plan asked for and nobody saw, one line each, in the order of the plan. */
 export function missingFacts(
@@ -50,7 +50,7 @@ function missingDocuments(window: number, scenario: string, proof: Proof, sample
 }
 
 function missingPairs(window: number, proof: Proof): string[] {
-  const outcomes = recordsOf(proof, 'pair_outcome').filter((record) => record.window === window);
+  const outcomes = matrixOutcomes(proof).filter((record) => record.window === window);
   return matrixScenarios(proof).flatMap((scenario) => {
     const measured = new Set(
       outcomes

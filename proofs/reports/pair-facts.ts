@@ -1,6 +1,6 @@
 import type { PairOutcome } from '../evidence.ts';
 import type { Proof } from '../read-proof.ts';
-import { type LatencyFacts, latencyOf, matrixScenarios, recordsOf } from './window-facts.ts';
+import { type LatencyFacts, latencyOf, matrixOutcomes, matrixScenarios } from './window-facts.ts';
 
 /** One directed pair of the plan over the whole run. */
 export interface PairFacts {
@@ -36,7 +36,7 @@ function pathCounts(outcomes: readonly PairOutcome[]): Record<string, number> {
 export function pairFacts(proof: Proof): readonly PairFacts[] {
   const rounds = matrixScenarios(proof).length * proof.plan.windows.count;
   const key = (from: string, to: string) => JSON.stringify([from, to]);
-  const byPair = Map.groupBy(recordsOf(proof, 'pair_outcome'), ({ from, to }) => key(from, to));
+  const byPair = Map.groupBy(matrixOutcomes(proof), ({ from, to }) => key(from, to));
   return proof.plan.pairs.map(([from, to]) => {
     const outcomes = byPair.get(key(from, to)) ?? [];
     return {

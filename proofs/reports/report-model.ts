@@ -1,7 +1,9 @@
 import type { BurstDelivery, Finding, Verdict } from '../evidence.ts';
 import type { Proof } from '../read-proof.ts';
+import type { Measurement } from '../scenario-records.ts';
 import { type ContinuousWindow, continuousWindows } from './continuous.ts';
 import { type DeliveryFacts, deliveryFacts } from './delivery-facts.ts';
+import { type FaultFacts, faultFacts, measureFacts } from './fault-facts.ts';
 import { incidentFacts } from './incident-facts.ts';
 import { missingFacts } from './missing-facts.ts';
 import { type NodeFigures, nodeFigures } from './node-figures.ts';
@@ -25,6 +27,8 @@ export interface ReportModel {
   readonly bursts: readonly BurstDelivery[];
   readonly missing: readonly string[];
   readonly incidents: readonly string[];
+  readonly faults: readonly FaultFacts[];
+  readonly measures: readonly Omit<Measurement, 'type'>[];
 }
 
 interface RunFacts {
@@ -108,5 +112,7 @@ export function buildReportModel(proof: Proof, verdict: Verdict): ReportModel {
     bursts: recordsOf(proof, 'burst_delivery'),
     missing: missingFacts(proof, samples, windows),
     incidents: incidentFacts(proof),
+    faults: faultFacts(proof),
+    measures: measureFacts(proof),
   };
 }

@@ -1,3 +1,4 @@
+import { faultsSection, measuresSection } from './experiment-sections.ts';
 import { deliveriesSection, latencySection, nodesSection, pairsSection } from './mesh-sections.ts';
 import type { ReportModel } from './report-model.ts';
 import {
@@ -19,6 +20,8 @@ export function sectionsOf(model: ReportModel): readonly Section[] {
     latencySection(model),
     nodesSection(model),
     deliveriesSection(model),
+    ...faultsSection(model),
+    ...measuresSection(model),
     missingSection(model),
     incidentsSection(model),
   ];

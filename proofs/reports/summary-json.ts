@@ -79,6 +79,12 @@ export function renderSummaryJson(model: ReportModel): string {
     deliveries: model.bursts.map(({ type: _, ...delivery }) => delivery),
     missing: model.missing,
     incidents: model.incidents,
+    faults: model.faults.map(({ bitesWhy, standsBecause, ...fault }) => ({
+      ...fault,
+      bites_why: bitesWhy,
+      stands_because: standsBecause,
+    })),
+    measures: model.measures,
   };
   return `${JSON.stringify(summary, null, 2)}\n`;
 }

@@ -55,10 +55,15 @@ export function recordsOf<T extends RecordType>(proof: Proof, type: T): readonly
   return proof.records.filter((record): record is RecordOf<T> => record.type === type);
 }
 
+/** Outcomes of the pair matrix; labelled ones are a scenario's own questions. */
+export function matrixOutcomes(proof: Proof): readonly PairOutcome[] {
+  return recordsOf(proof, 'pair_outcome').filter(({ label }) => label === undefined);
+}
+
 /** The scenarios whose rounds are pair matrices: the planned baseline, and any other that left outcomes. */
 export function matrixScenarios(proof: Proof): readonly string[] {
   const planned = proof.plan.scenarios.map(({ name }) => name).filter((name) => name === 'baseline');
-  return [...new Set([...planned, ...recordsOf(proof, 'pair_outcome').map(({ scenario }) => scenario)])];
+  return [...new Set([...planned, ...matrixOutcomes(proof).map(({ scenario }) => scenario)])];
 }
 
 function countMatrix(proof: Proof, rounds: number, outcomes: readonly PairOutcome[]): MatrixCounts {
@@ -89,7 +94,7 @@ export function windowFacts(proof: Proof, verdict: Verdict): readonly WindowFact
     ),
   );
   const judged = new Map(verdict.windows.map((window) => [window.window, window]));
-  const outcomes = Map.groupBy(recordsOf(proof, 'pair_outcome'), ({ window }) => window);
+  const outcomes = Map.groupBy(matrixOutcomes(proof), ({ window }) => window);
   const bursts = Map.groupBy(recordsOf(proof, 'burst_delivery'), ({ window }) => window);
   const rounds = matrixScenarios(proof).length;
   return Array.from({ length: proof.plan.windows.count }, (_, at): WindowFacts => {

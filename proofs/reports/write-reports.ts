@@ -1,9 +1,10 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FaultError, messageOf } from '../../kit/errors.ts';
-import { replaceFile, syncDirectory } from '../durable-file.ts';
+import { makeDirectories, replaceFile, syncDirectory } from '../durable-file.ts';
 import type { Verdict } from '../evidence.ts';
 import type { Proof } from '../read-proof.ts';
 import { buildReportModel } from './report-model.ts';
+import { scenarioArtifacts } from './scenario-artifacts.ts';
 import { renderSummaryCsv } from './summary-csv.ts';
 import { renderSummaryJson } from './summary-json.ts';
 import { renderSummaryMarkdown } from './summary-md.ts';
@@ -21,10 +22,14 @@ export async function writeReports(proof: Proof, verdict: Verdict): Promise<read
     'summary.csv': await renderSummaryCsv(model),
     'summary.json': renderSummaryJson(model),
     'timeline.csv': await renderTimelineCsv(model),
+    ...scenarioArtifacts(proof),
   };
   try {
-    for (const [name, text] of Object.entries(reports))
-      await replaceFile(join(proof.dir, name), Buffer.from(text));
+    for (const [name, text] of Object.entries(reports)) {
+      const path = join(proof.dir, name);
+      if (name.includes('/')) await makeDirectories(dirname(path));
+      await replaceFile(path, Buffer.from(text));
+    }
     await syncDirectory(proof.dir);
   } catch (error) {
     throw new FaultError(

@@ -17,13 +17,15 @@ interface CollectModules {
   readonly topics: TopicDesk;
   readonly clock: Clock;
   readonly eventsAttached: () => boolean;
+  /** Stops reading from the node's event stream for so many ms. */
+  readonly holdEvents: (ms: number) => void;
 }
 
 /**
  * `subscribe_collect` subscribes, says `collect_ready`, and collects one burst until it is whole, its time is over or
  * `collect_stop` names it; then it says what came.
  */
-export function subscribeCollect({ topics, clock, eventsAttached }: CollectModules): {
+export function subscribeCollect({ topics, clock, eventsAttached, holdEvents }: CollectModules): {
   readonly subscribe_collect: Action;
   readonly collect_stop: Action;
 } {
@@ -41,6 +43,7 @@ export function subscribeCollect({ topics, clock, eventsAttached }: CollectModul
     const over = Promise.withResolvers<CollectDetails['ended_by']>();
     const timers: NodeJS.Timeout[] = [];
     let resubscribed = 0;
+    let readDelay: 'due' | 'done' = params.read_delay_ms > 0 ? 'due' : 'done';
     stopByBurst.set(burst_id, () => over.resolve('stopped'));
     const onAbort = () => over.reject(call.signal.reason);
     call.signal.addEventListener('abort', onAbort, { once: true });
@@ -54,6 +57,10 @@ export function subscribeCollect({ topics, clock, eventsAttached }: CollectModul
         topic,
         {
           onMessage({ payload, verified }) {
+            if (readDelay === 'due') {
+              readDelay = 'done';
+              holdEvents(params.read_delay_ms);
+            }
             const wasComplete = collection.isComplete;
             collection.take({ payload: Buffer.from(payload, 'base64'), verified }, clock.wallMs());
             if (!wasComplete && collection.isComplete)

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import type { FixtureOverrides } from '../proofs/fixture.ts';
+import { partition } from './broken-partitions.ts';
+import { judge } from './judge.ts';
+import { evidenceOf, figureFrom, objectivesThatAre, shippedGate, without } from './planted-defects.ts';
+
+const TIMEOUTS = 'gossip.dispatcher.pubsub.timed_out';
+const strict = shippedGate('broad-launch');
+
+/** Timeouts of `node` from its reading `step` on, in a run whose third scenario is a partition (readings 5 and 6). */
+function timeouts(node: string, step: number, more: FixtureOverrides = {}) {
+  return judge(evidenceOf({ ...partition(), ...figureFrom(node, step, TIMEOUTS, 9), ...more }), strict);
+}
+
+describe('a node that a fault targets', () => {
+  test('is not held to an objective that exempts it there, and the finding says so', () => {
+    const verdict = timeouts('nyc', 6);
+    expect(objectivesThatAre('NO-GO', verdict)).toEqual([]);
+    const finding = verdict.findings.find(
+      ({ objective, scenario, subject }) =>
+        objective === 'no dispatcher timeouts' && scenario === 'partition_recovery' && subject === 'nyc',
+    );
+    expect(finding).toMatchObject({
+      verdict: 'GO',
+      margin: null,
+      reason: 'nyc: nyc exempt as the target of a fault in partition_recovery',
+    });
+  });
+
+  test('is held to it in every other scenario', () => {
+    expect(objectivesThatAre('NO-GO', timeouts('nyc', 4))).toEqual(['no dispatcher timeouts']);
+  });
+
+  test('is held to it when no fault targeted it', () => {
+    const { records } = partition() as Required<Pick<FixtureOverrides, 'records'>>;
+    const bare = without(({ type }) => type.startsWith('fault_'));
+    const verdict = timeouts('nyc', 6, { records: (all) => bare.records(records(all)) });
+    expect(objectivesThatAre('NO-GO', verdict)).toEqual([
+      'no dispatcher timeouts',
+      'no dispatcher timeouts over the soak',
+    ]);
+  });
+
+  test('is held to every objective that does not exempt it', () => {
+    const drops = figureFrom('nyc', 6, 'gossip.recv_pump.pubsub.dropped_full', 1);
+    const verdict = judge(evidenceOf({ ...partition(), ...drops }), strict);
+    expect(objectivesThatAre('NO-GO', verdict)).toContain('no receive drops');
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { EvidenceRecord } from '../evidence.ts';
+import { fixtureProof, fixtureVerdict } from '../fixture.ts';
+import { healthyCut, healthyRecovery } from '../fixture-faults.ts';
+import { buildReportModel } from './report-model.ts';
+import { scenarioArtifacts } from './scenario-artifacts.ts';
+import { renderSummaryJson } from './summary-json.ts';
+import { renderSummaryMarkdown } from './summary-md.ts';
+
+const AT = { window: 1, scenario: 'partition_recovery' } as const;
+const EDGES = [
+  ['ams', 'nyc'],
+  ['nyc', 'ams'],
+] as const;
+
+const VIEW: EvidenceRecord = {
+  type: 'peer_view',
+  ...AT,
+  label: 'start',
+  at_wall_ms: 1,
+  observer: 'ams',
+  target: 'nyc',
+  boot_id: null,
+  view: null,
+  unreadable: 'ams: NODE_TIMEOUT',
+};
+
+function proofWith(change: (records: readonly EvidenceRecord[]) => readonly EvidenceRecord[]) {
+  const more = [...healthyCut(AT, 'f1', EDGES), ...healthyRecovery(AT, ['ams', 'nyc']), VIEW];
+  return fixtureProof({
+    windows: 1,
+    scenarios: ['baseline', 'partition_recovery'],
+    records: (records) =>
+      records.flatMap((record) => (record.type === 'window_finished' ? [...change(more), record] : [record])),
+  });
+}
+
+describe('the reports of a run with faults', () => {
+  const proof = proofWith((records) => records);
+  const model = buildReportModel(proof, fixtureVerdict(proof));
+
+  it('show each fault, and each figure with its unit', () => {
+    const text = renderSummaryMarkdown(model);
+    expect(text).toMatch(
+      /\| f1 +\| window 1 partition_recovery +\| cut +\| ams, nyc +\| yes +\| yes +\| yes +\|/,
+    );
+    expect(text).toMatch(/\| resync_secs +\| mesh +\| s +\| +\| +6 \|/);
+    const { faults, measures } = JSON.parse(renderSummaryJson(model));
+    expect(faults).toMatchObject([{ id: 'f1', bites: 'yes', stands_because: null }]);
+    expect(measures).toHaveLength(8);
+  });
+
+  it('say what is wrong with one that stands', () => {
+    const dirty = proofWith((records) =>
+      records.map((record) =>
+        record.type === 'fault_gone' ? { ...record, proven: false, why: 'nyc: cut stands' } : record,
+      ),
+    );
+    const text = renderSummaryMarkdown(buildReportModel(dirty, fixtureVerdict(dirty)));
+    expect(text).toContain('NOT PROVEN');
+    expect(text).toContain('f1 is not proven gone: nyc: cut stands');
+  });
+
+  it('leave the recovery and the trajectory of each scenario as files for machines', () => {
+    const files = scenarioArtifacts(proof);
+    expect(Object.keys(files)).toEqual([
+      'scenarios/partition_recovery/peer-score-trajectory.json',
+      'scenarios/partition_recovery/recovery.json',
+    ]);
+    const recovery = JSON.parse(files['scenarios/partition_recovery/recovery.json'] ?? '');
+    expect(recovery).toMatchObject({
+      format: 'meshproof.recovery.v1',
+      windows: [{ window: 1, outcome: 'ran', faults: [{ id: 'f1', kind: 'cut' }] }],
+    });
+    const trajectory = JSON.parse(files['scenarios/partition_recovery/peer-score-trajectory.json'] ?? '');
+    expect(trajectory.windows[0].samples).toMatchObject([{ label: 'start', observer: 'ams' }]);
+  });
+});

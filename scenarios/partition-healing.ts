@@ -1,0 +1,159 @@
+import { until } from '../kit/deadline.ts';
+import { isSeen } from '../proofs/observation.ts';
+import type { PeerView } from '../proofs/scenario-records.ts';
+import type { ScenarioContext } from './scenario.ts';
+
+const POLL_MS = 500;
+const VIEW_EVERY_MS = 5_000; // each look is a record per edge
+
+/** Two sides of the fleet: one pair, or a split. */
+export interface Sides {
+  readonly left: readonly string[];
+  readonly right: readonly string[];
+}
+
+export interface Healing {
+  readonly sides: Sides;
+  /** Under way: the clock of recovery starts when the hosts have let go of the cut. */
+  readonly healed: Promise<{ readonly endedAtMs: number }>;
+  readonly healMs: number;
+  readonly log: { readonly topic: string; readonly entries: number };
+  /** The bursts published during the cut; they write their own records. */
+  readonly bursts: Promise<void>;
+  /** How the sides saw each other at the end of the cut. */
+  readonly viewsAtHeal: readonly PeerView[];
+}
+
+/**
+ * Watches a healed mesh until it is whole again or its time is over: links, logs, bursts, and the comparisons of caches
+ * between the sides. Ends early when all of them are done.
+ */
+export async function followHealing(context: ScenarioContext, healing: Healing): Promise<void> {
+  const { clock, mesh, fleet, measure, signal } = context;
+  const { healed, healMs, sides, log, bursts, viewsAtHeal } = healing;
+  const over = new AbortController();
+  const within = AbortSignal.any([signal, over.signal]);
+  /** Polls from now on, so that nothing is missed while the heal itself is being measured. */
+  const reachedAt = async (
+    what: string,
+    probe: () => Promise<boolean>,
+    everyMs = POLL_MS,
+  ): Promise<number | null> => {
+    try {
+      const poll = async () => ((await probe()) ? clock.nowMs() : undefined);
+      return await until(what, poll, { budgetMs: Number.MAX_SAFE_INTEGER, everyMs, signal: within, clock });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!over.signal.aborted) throw error;
+      return null;
+    }
+  };
+  const linksBack = reachedAt('links back', async () => {
+    const meshed = await Promise.all(fleet.nodes.map((node) => mesh.isMeshed(node, fleet.nodes)));
+    return meshed.every(Boolean);
+  });
+  const resynced = reachedAt('logs equal', async () => (await unsyncedNodes(context, log)).length === 0);
+  const compared = reachedAt(
+    'caches compared',
+    async () => {
+      const grown = growthSince(viewsAtHeal, await viewAcross(context, sides, 'healing'));
+      return grown.every(({ rounds }) => rounds !== null && rounds > 0);
+    },
+    VIEW_EVERY_MS,
+  );
+  for (const wait of [linksBack, resynced, compared]) wait.catch(() => {}); // awaited together below
+  const { endedAtMs } = await healed;
+  const timer = clock.sleep(endedAtMs + healMs - clock.nowMs(), within).catch(() => {});
+  await Promise.race([timer, Promise.all([linksBack, resynced, compared, bursts])]);
+  signal.throwIfAborted();
+  over.abort();
+
+  const [linksAtMs, syncedAtMs] = await Promise.all([linksBack, resynced, compared, bursts]);
+  const late = `not within ${healMs / 1_000} s of the heal`;
+  const secsOf = (atMs: number | null) =>
+    atMs === null ? { value: null, why: late } : { value: Math.max(0, atMs - endedAtMs) / 1_000 };
+  await measure({ name: 'links_back_secs', ...secsOf(linksAtMs) });
+  if (log.entries === 0) {
+    const why = 'no node took an entry during the cut, so nothing had to be synced';
+    await measure({ name: 'resync_secs', value: null, why });
+    await measure({ name: 'unsynced_nodes', value: null, why });
+  } else {
+    const unsynced = await unsyncedNodes(context, log);
+    await measure({ name: 'resync_secs', ...secsOf(syncedAtMs) });
+    await measure({
+      name: 'unsynced_nodes',
+      value: unsynced.length,
+      ...(unsynced.length > 0 && { why: unsynced.join('; ') }),
+    });
+  }
+  await measureAntiEntropy(context, viewsAtHeal, await viewAcross(context, sides, 'end'));
+}
+
+/** How each side sees the nodes of the other. */
+export async function viewAcross({ mesh }: ScenarioContext, { left, right }: Sides, label: string) {
+  const views = await Promise.all([
+    ...right.map((target) => mesh.viewPeer(target, { observers: left, label })),
+    ...left.map((target) => mesh.viewPeer(target, { observers: right, label })),
+  ]);
+  return views.flat();
+}
+
+/** Nodes whose log is not what most of the others hold, or too short, each with what it shows. */
+async function unsyncedNodes(
+  { mesh, fleet }: ScenarioContext,
+  { topic, entries }: Healing['log'],
+): Promise<readonly string[]> {
+  const heads = await Promise.all(
+    fleet.nodes.map(async (node) => ({ node, head: await mesh.logHead(node, topic) })),
+  );
+  const byHash = Map.groupBy(heads, ({ head }) => (isSeen(head) ? head.seen.headHash : ''));
+  byHash.delete('');
+  const agreed = [...byHash.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
+  return heads.flatMap(({ node, head }) => {
+    if (!isSeen(head)) return [`${node}: ${head.why}`];
+    if (head.seen.height < entries) return [`${node} holds ${head.seen.height} of ${entries} entries`];
+    return agreed.some((other) => other.node === node) ? [] : [`${node} holds other entries than most`];
+  });
+}
+
+interface Growth {
+  readonly observer: string;
+  readonly target: string;
+  readonly rounds: number | null;
+  readonly repaired: number | null;
+  readonly why: string | null;
+}
+
+/** Growth of the counters between two looks of the same process. */
+function growthSince(before: readonly PeerView[], after: readonly PeerView[]): readonly Growth[] {
+  return after.map((now) => {
+    const { observer, target } = now;
+    const was = before.find((one) => one.observer === observer && one.target === target);
+    const unknown = (why: string) => ({ observer, target, rounds: null, repaired: null, why });
+    if (was === undefined || was.view === null || now.view === null) {
+      return unknown(
+        `${observer} could not be read: ${now.unreadable ?? was?.unreadable ?? 'no earlier look'}`,
+      );
+    }
+    if (was.boot_id !== now.boot_id) return unknown(`${observer} restarted`);
+    const grown = (key: 'anti_entropy_rounds_total' | 'anti_entropy_repaired_total') => {
+      const [from, to] = [was.view?.[key] ?? null, now.view?.[key] ?? null];
+      return to === null ? null : to - (from ?? 0);
+    };
+    const rounds = grown('anti_entropy_rounds_total');
+    const why = rounds === null ? `${observer} does not count its comparisons with ${target}` : null;
+    return { observer, target, rounds, repaired: grown('anti_entropy_repaired_total'), why };
+  });
+}
+
+async function measureAntiEntropy(
+  { measure }: ScenarioContext,
+  before: readonly PeerView[],
+  after: readonly PeerView[],
+): Promise<void> {
+  for (const { observer: node, target: peer, rounds, repaired, why } of growthSince(before, after)) {
+    const because = why === null ? {} : { why };
+    await measure({ name: 'anti_entropy_rounds', node, peer, value: rounds, ...because });
+    await measure({ name: 'anti_entropy_repaired', node, peer, value: repaired, ...because });
+  }
+}
