@@ -10,7 +10,7 @@ export interface BundleFile {
 }
 
 /** The programs that run on every host, in the order in which they are digested. */
-export const BUNDLE_FILES = ['node.js', 'runner.js', 'signing-worker.js'] as const;
+export const BUNDLE_FILES = ['node.js', 'runner.js', 'signing-worker.js', 'faults.js'] as const;
 
 /** SHA-256 over names, sizes and contents: equal digests mean equal programs. */
 export function bundleDigest(files: readonly BundleFile[]): string {

@@ -5,6 +5,7 @@ import { realClock } from '../kit/clock.ts';
 import { createSigning } from '../kit/create-signing.ts';
 import { codeOf, FaultError, messageOf, UsageError } from '../kit/errors.ts';
 import { onParentGone } from '../kit/lifeline.ts';
+import { serviceManager } from '../kit/systemd-notify.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { loadConfig } from './config.ts';
 import { nodeOpener } from './open-node.ts';
@@ -82,6 +83,7 @@ async function run(configFile: string): Promise<void> {
   try {
     const { host, port } = await runner.start(starting.signal);
     process.stdout.write(`listening control=${host.includes(':') ? `[${host}]` : host}:${port}\n`);
+    serviceManager({ onFailure: (why) => log.warn(why) }).ready();
   } catch (error) {
     if (!stopping) throw error;
   }

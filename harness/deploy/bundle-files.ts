@@ -13,7 +13,7 @@ export interface BuiltBundle {
 }
 
 /**
- * Bundles the programs that run on every host (node, runner, and the signing worker beside them) from the sources
+ * Bundles the programs that run on every host (node, runner, the signing worker beside them, and the fault program) from the sources
  * under `root`. Everything is inlined but the QUIC package, whose native binding must stay a file of its own.
  */
 export async function buildBundleFiles(root: string): Promise<BuiltBundle> {
@@ -22,6 +22,7 @@ export async function buildBundleFiles(root: string): Promise<BuiltBundle> {
       node: join(root, 'node/main.ts'),
       runner: join(root, 'runner/main.ts'),
       'signing-worker': join(root, 'kit/signing-worker.ts'),
+      faults: join(root, 'runner/faults/main.ts'),
     },
     outdir: root,
     write: false,
