@@ -4,22 +4,32 @@ import { Endpoint } from './endpoint.ts';
 import { LinkKeeper } from './link-keeper.ts';
 import { buildQuicConfigs } from './quic-config.ts';
 import type { ConnectionUser, QuicConnection } from './quic-connection.ts';
-import type { RigNode } from './transport-rig.ts';
+import type { QuicTransportModules } from './quic-transport.ts';
+import type { PeerId, SocketAddress } from './transport.ts';
 import { DEFAULT_TUNING } from './tuning.ts';
 import { UdpSocket } from './udp-socket.ts';
 
-/** Whom a hostile peer attacks; tells only what anyone could know of it. */
-type Target = Pick<RigNode, 'address'> & { readonly transport: Pick<RigNode['transport'], 'peerId'> };
+/** Whom a hostile peer attacks; tells only what anyone could know of it. Without a peer id, whoever answers is met. */
+interface Target {
+  readonly address: SocketAddress;
+  readonly transport?: { readonly peerId: PeerId };
+}
 
 /** A peer that speaks QUIC and the hello as it should, and beyond that whatever a test wants. */
-export async function hostilePeer(modules: RigNode['modules']) {
+export async function hostilePeer(
+  modules: QuicTransportModules,
+  {
+    networkId = 'rig',
+    bind = { host: '127.0.0.1', port: 0 },
+  }: { readonly networkId?: string; readonly bind?: SocketAddress } = {},
+) {
   const certificate = createProcessCertificate();
   const keeper = new LinkKeeper(DEFAULT_TUNING, certificate.sha256, modules);
   const socket = new UdpSocket({
     onDatagram: (data, from) => endpoint.receive(data, from),
     onSmallBuffer: () => {},
   });
-  const localAddress = await socket.bind({ host: '127.0.0.1', port: 0 });
+  const localAddress = await socket.bind(bind);
   const endpoint = new Endpoint({
     socket,
     configs: buildQuicConfigs(certificate, DEFAULT_TUNING),
@@ -36,7 +46,7 @@ export async function hostilePeer(modules: RigNode['modules']) {
     async linked(target: Target): Promise<QuicConnection> {
       const connection = endpoint.connect(target.address);
       const ownHello = {
-        networkId: 'rig',
+        networkId,
         machinePublicKey: modules.machine.publicKey,
         agentPublicKey: modules.agent.publicKey,
         nonce: randomBytes(32),
@@ -45,7 +55,7 @@ export async function hostilePeer(modules: RigNode['modules']) {
         features: [],
       };
       const signal = AbortSignal.timeout(5_000);
-      await keeper.connect(connection, ownHello, { expected: target.transport.peerId, signal });
+      await keeper.connect(connection, ownHello, { expected: target.transport?.peerId, signal });
       return connection;
     },
     /** A connection with TLS done on which `bytes` are sent in place of a hello; gives how it was closed. */

@@ -1,0 +1,177 @@
+import { realClock } from '../../kit/clock.ts';
+import { activate, control, deactivate, forgetRelease, rememberIdentity } from './activate.ts';
+import type { Artifact } from './artifact.ts';
+import type { DeployEvent, HostReport, Outcome } from './deploy-report.ts';
+import { expectationOf } from './expectation.ts';
+import { type HostLook, isRunning } from './host-look.ts';
+import { deployError, isUnreachable, type Problem, problemOf } from './problem.ts';
+import { asRunning, ownProblems, type SettlingSite, settle } from './settle.ts';
+import { runningVersion, type Surveyed } from './survey.ts';
+
+export interface RollOutOptions {
+  readonly artifact: Artifact;
+  readonly parallel: number | null;
+  readonly tell: (event: DeployEvent) => void;
+}
+
+// A machine that was restarted is back within this, or counts as lost for this deployment.
+const COME_BACK_BUDGET_MS = 60_000;
+const COME_BACK_POLL_MS = 2_000;
+
+/**
+ * Changes hosts over batch by batch. A batch is verified, with connections to all that run, before the next begins; the
+ * first one that is not as it should be ends it, with its hosts as they were before.
+ */
+export async function rollOut(
+  hosts: readonly Surveyed[],
+  options: RollOutOptions,
+  signal: AbortSignal,
+): Promise<readonly HostReport[]> {
+  const reports: HostReport[] = [];
+  const toChange = hosts.filter(({ plan }) => plan.change !== 'none');
+  const active = new Set(hosts.filter((host) => isRunning(host.look)));
+  for (const host of hosts) if (!toChange.includes(host)) reports.push(reportOf(host, 'unchanged', []));
+  const batchSize = options.parallel ?? (active.size === 0 ? Math.max(1, toChange.length) : 1);
+  for (let at = 0; at < toChange.length; at += batchSize) {
+    const batch = toChange.slice(at, at + batchSize);
+    const others = [...active].filter((host) => !batch.includes(host));
+    const done = await changeBatch(batch, others, options, signal);
+    reports.push(...done);
+    for (const host of batch) active.add(host);
+    if (done.some(({ problems }) => problems.length > 0)) {
+      for (const host of toChange.slice(at + batchSize)) reports.push(reportOf(host, 'not_attempted', []));
+      break;
+    }
+  }
+  return reports;
+}
+
+async function changeBatch(
+  batch: readonly Surveyed[],
+  others: readonly Surveyed[],
+  options: RollOutOptions,
+  signal: AbortSignal,
+): Promise<readonly HostReport[]> {
+  const { artifact, tell } = options;
+  const problems: Problem[] = [];
+  await Promise.all(
+    batch.map(async (host) => {
+      tell({ event: 'step', host: host.site.name, text: describeChange(host) });
+      try {
+        await changeOver(host, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        problems.push(await explain(host, problemOf(host.site.name, error), signal));
+      }
+    }),
+  );
+  const changed = batch.filter(({ site }) => !problems.some(({ host }) => host === site.name));
+  const judged: SettlingSite[] = changed.map((host) => ({
+    site: host.site,
+    judged: {
+      as: 'expected',
+      expected: expectationOf(host, artifact, 'silent' in host.view ? null : host.view.bootId),
+    },
+  }));
+  const observers = others.map(({ site }): SettlingSite => ({ site, judged: { as: 'peer' } }));
+  const settled = await settle([...judged, ...observers], signal);
+  problems.push(...settled.problems);
+  return await Promise.all(
+    batch.map(async (host) => {
+      const own = ownProblems(host.site.name, problems);
+      const report =
+        own.length === 0 ? await accept(host, settled.machineIds, signal) : await undo(host, own, signal);
+      tell({ event: 'outcome', host: report.host, outcome: report.outcome });
+      return report;
+    }),
+  );
+}
+
+async function changeOver({ site, plan }: Surveyed, signal: AbortSignal): Promise<void> {
+  await site.forget();
+  if (plan.change === 'start') await control(site.host, 'start', signal);
+  else await activate(site.host, plan.release.id, signal);
+}
+
+/** Whether the machine itself was restarted under the step: then that is what happened. */
+async function explain({ site, look }: Surveyed, problem: Problem, signal: AbortSignal): Promise<Problem> {
+  if (!isUnreachable(problem)) return problem;
+  const untilMs = realClock.nowMs() + COME_BACK_BUDGET_MS;
+  for (;;) {
+    const now = await site.look({ depth: 'quick' }, signal).catch((): HostLook | null => null);
+    signal.throwIfAborted();
+    if (now !== null && now.bootId !== look.bootId) {
+      const { message } = deployError(
+        'HOST_REBOOTED',
+        site.name,
+        `was restarted meanwhile (${problem.message})`,
+      );
+      return { host: site.name, code: 'HOST_REBOOTED', message };
+    }
+    if (now !== null || realClock.nowMs() > untilMs) return problem;
+    await realClock.sleep(COME_BACK_POLL_MS, signal);
+  }
+}
+
+async function accept(
+  host: Surveyed,
+  machineIds: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<HostReport> {
+  const { site, look, plan } = host;
+  const machineId = machineIds.get(site.name);
+  if (look.machineId === null && machineId !== undefined)
+    await rememberIdentity(site.host, machineId, signal);
+  const outcomes = {
+    install: 'installed',
+    upgrade: 'upgraded',
+    start: 'started',
+    none: 'unchanged',
+  } as const;
+  return reportOf(host, outcomes[plan.change], []);
+}
+
+/** Brings back what was there: the release from before, or nothing running where there was none. */
+async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortSignal): Promise<HostReport> {
+  const { site, plan, look } = host;
+  const hasOwnFault = problems.some(({ peer }) => peer === undefined);
+  try {
+    if (plan.change === 'upgrade' && plan.from !== null && plan.from !== plan.release.id) {
+      await site.forget();
+      await activate(site.host, plan.from, signal);
+      await forgetRelease(site.host, plan.release.id, look.previousRelease, signal);
+      const settled = await settle([{ site, judged: asRunning(site, look) }], signal);
+      const outcome: Outcome = settled.problems.length === 0 ? 'rolled_back' : 'failed';
+      return { ...reportOf(host, outcome, [...problems, ...settled.problems]), version: plan.fromVersion };
+    }
+    // A whole host that only lacks connections stays up: its network is what has to be looked at.
+    if (plan.change === 'install' && hasOwnFault) {
+      await deactivate(site.host, signal);
+      return { ...reportOf(host, 'failed', problems), version: null };
+    }
+    return reportOf(host, 'failed', problems);
+  } catch (error) {
+    signal.throwIfAborted();
+    const problem = problemOf(site.name, error);
+    const outcome: Outcome = isUnreachable(problem) ? 'unreachable' : 'failed';
+    return { ...reportOf(host, outcome, [...problems, problem]), version: null };
+  }
+}
+
+function describeChange({ plan }: Surveyed): string {
+  if (plan.change === 'start') return 'start';
+  return plan.change === 'install' ? 'start the first release' : 'change over to the new release';
+}
+
+function reportOf(host: Surveyed, outcome: Outcome, problems: readonly Problem[]): HostReport {
+  const isNew =
+    outcome === 'installed' || outcome === 'upgraded' || outcome === 'started' || outcome === 'failed';
+  const uploaded = host.plan.steps.find((step) => step.do === 'install_version')?.uploadBytes ?? 0;
+  return {
+    host: host.site.name,
+    outcome,
+    version: isNew ? host.plan.release.version : runningVersion(host.look),
+    uploadedBytes: uploaded,
+    problems,
+  };
+}
