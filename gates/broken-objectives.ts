@@ -1,7 +1,9 @@
 import type { PairOutcome } from '../proofs/evidence.ts';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
 import { healthyRestart } from '../proofs/fixture-faults.ts';
+import { brokenHarms, brokenStrictHarms } from './broken-harms.ts';
 import { brokenPartitions, slowHealing } from './broken-partitions.ts';
+import { brokenServices } from './broken-services.ts';
 import { added, changed, figureFrom, type Planted, restarted } from './planted-defects.ts';
 
 /** Test-only: one planted defect for each objective of the shipped gates. */
@@ -214,6 +216,14 @@ export const brokenObjectives: Readonly<Record<string, readonly Planted[]>> = {
       twin: storm(90_000),
     },
     ...slowHealing(90),
+    ...brokenHarms({
+      cooledByRatio: 0.5,
+      markedDownSecs: 60,
+      meshedSecs: 60,
+      deliveringSecs: 90,
+      equalSecs: 90,
+    }),
+    ...brokenServices({ attackRssMib: 512, readerRssMib: 256, backSecs: 90 }),
   ],
   'broad-launch': [
     ...everywhere,
@@ -267,5 +277,14 @@ export const brokenObjectives: Readonly<Record<string, readonly Planted[]>> = {
       twin: storm(30_000),
     },
     ...slowHealing(60),
+    ...brokenHarms({
+      cooledByRatio: 1,
+      markedDownSecs: 45,
+      meshedSecs: 30,
+      deliveringSecs: 60,
+      equalSecs: 60,
+    }),
+    ...brokenStrictHarms,
+    ...brokenServices({ attackRssMib: 384, readerRssMib: 192, backSecs: 30 }),
   ],
 };

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
+import { harm } from './broken-harms.ts';
 import { partition } from './broken-partitions.ts';
+import { service } from './broken-services.ts';
 import { judge } from './judge.ts';
 import { evidenceOf, figureFrom, objectivesThatAre, shippedGate, without } from './planted-defects.ts';
 
@@ -45,5 +47,40 @@ describe('a node that a fault targets', () => {
     const drops = figureFrom('nyc', 6, 'gossip.recv_pump.pubsub.dropped_full', 1);
     const verdict = judge(evidenceOf({ ...partition(), ...drops }), strict);
     expect(objectivesThatAre('NO-GO', verdict)).toContain('no receive drops');
+  });
+});
+
+describe('an objective with exceptions', () => {
+  const RATIO = 'gossip.pubsub_stages.republish_per_peer_timeout';
+  const timedOut = (scenario: 'stale_peer' | 'idle_rot', step: number) =>
+    judge(evidenceOf({ ...harm(scenario), ...figureFrom('ams', step, RATIO, 900) }), strict);
+
+  test('does not look at what a scenario breaks on purpose, and at everything else', () => {
+    expect(objectivesThatAre('NO-GO', timedOut('stale_peer', 6))).toEqual([]);
+    expect(objectivesThatAre('NO-GO', timedOut('stale_peer', 4))).toEqual([
+      'per-peer timeouts in proportion',
+    ]);
+    expect(objectivesThatAre('NO-GO', timedOut('idle_rot', 6))).toEqual(['per-peer timeouts in proportion']);
+  });
+});
+
+describe('a node that a scenario declares to be its target', () => {
+  const DROPPED = 'gossip.stats.slow_subscriber_dropped';
+  const dropsAt = (node: string, more: FixtureOverrides = {}) =>
+    judge(evidenceOf({ ...service('delayed_reader'), ...figureFrom(node, 6, DROPPED, 40), ...more }), strict);
+
+  test('is exempt there as the target of a fault is', () => {
+    expect(objectivesThatAre('NO-GO', dropsAt('nyc'))).toEqual([]);
+  });
+
+  test('is the only one that is exempt', () => {
+    expect(objectivesThatAre('NO-GO', dropsAt('ams'))).toEqual(['no subscriber left behind']);
+  });
+
+  test('is held to it when nobody declared it', () => {
+    const { records } = service('delayed_reader') as Required<Pick<FixtureOverrides, 'records'>>;
+    const bare = without(({ type }) => type === 'target_declared');
+    const verdict = dropsAt('nyc', { records: (all) => bare.records(records(all)) });
+    expect(objectivesThatAre('NO-GO', verdict)).toContain('no subscriber left behind');
   });
 });

@@ -38,7 +38,9 @@ export function indexFaults(records: readonly EvidenceRecord[]): FaultIndex {
     targets: (window, scenario) =>
       new Set([
         ...at(window, scenario).flatMap(({ requested }) => requested.targets),
-        ...declared.filter((one) => one.window === window && one.scenario === scenario).map(({ node }) => node),
+        ...declared
+          .filter((one) => one.window === window && one.scenario === scenario)
+          .map(({ node }) => node),
       ]),
     isHeldDown(node, record) {
       const position = positions.get(record);

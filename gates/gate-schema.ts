@@ -33,6 +33,7 @@ export const objectiveSchema = z.strictObject({
   metric: name,
   scope: z.enum(SCOPES),
   scenarios: z.array(name).min(1).optional(),
+  except_in: z.array(name).default([]),
   measure: z.enum(MEASURES).optional(),
   limit: limitSchema,
   requires: z.array(z.enum(DOCUMENT_NAMES)).default([]),
@@ -55,6 +56,8 @@ export interface Objective {
   readonly scope: Scope;
   /** Scenarios that it looks at; `null` means every planned one. */
   readonly scenarios: readonly string[] | null;
+  /** Scenarios that it does not look at, since what they do on purpose would break it. */
+  readonly exceptIn: readonly string[];
   readonly limit: Limit;
   /** Every diagnostics document that must be seen before and after, those of the metric included. */
   readonly documents: readonly DocumentName[];

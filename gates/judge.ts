@@ -4,6 +4,7 @@ import { judgeControlPlane } from './control-plane.ts';
 import { type Evidence, indexEvidence } from './evidence-index.ts';
 import { judgeFaults } from './fault-proof.ts';
 import type { Gate } from './gate-schema.ts';
+import { judgeHosts } from './host-evidence.ts';
 import { judgeObjective } from './objectives.ts';
 import { judgeCompletion } from './plan-completion.ts';
 
@@ -18,6 +19,7 @@ export function judge(evidence: Evidence, gate: Gate): Verdict {
     ...judgeCompletion(index, gate, objectives.length),
     ...judgeControlPlane(index),
     ...judgeFaults(index),
+    ...judgeHosts(index),
     ...objectives,
   ];
   return {

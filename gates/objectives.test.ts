@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { undecidedHarms } from './broken-harms.ts';
 import { brokenObjectives } from './broken-objectives.ts';
+import { undecidedServices } from './broken-services.ts';
 import { judge } from './judge.ts';
 import { evidenceOf, figureFrom, objectivesThatAre, reasonsText, shippedGate } from './planted-defects.ts';
+
+const undecided = [...undecidedHarms, ...undecidedServices];
 
 /** Objectives that what was not seen leaves undecided: never NO-GO, so their red tests stand apart. */
 const UNSEEN = [
@@ -9,6 +13,7 @@ const UNSEEN = [
   'telemetry complete over the soak',
   'the partition was one',
   'the sides talked before the cut',
+  ...undecided.map(({ objective }) => objective),
 ];
 
 describe.each(Object.entries(brokenObjectives))('%s', (name, planted) => {
@@ -34,6 +39,14 @@ describe.each(Object.entries(brokenObjectives))('%s', (name, planted) => {
     const twin = judge(evidenceOf(one.twin), gate);
     expect(reasonsText(twin)).toBe('');
     expect(twin.overall).toBe('GO');
+  });
+
+  test.each(undecided)('leaves "$objective" undecided when there was no experiment', (one) => {
+    const verdict = judge(evidenceOf(one.defect), gate);
+    expect(verdict.overall).toBe('INCONCLUSIVE');
+    expect(objectivesThatAre('INCONCLUSIVE', verdict)).toEqual([one.objective]);
+    expect(reasonsText(verdict)).toMatch(one.reason);
+    expect(judge(evidenceOf(one.twin), gate).overall).toBe('GO');
   });
 
   test('leaves "telemetry complete" undecided when one document around one scenario is gone', () => {

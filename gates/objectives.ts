@@ -105,7 +105,9 @@ function nothingMeasured({ name, scope, limit, metric }: Objective): Finding {
 
 /** Every finding of one objective: one per node, pair, window… of the sealed plan that its scope covers. */
 export function judgeObjective(index: EvidenceIndex, objective: Objective): readonly Finding[] {
-  const scenarios = index.scenarios.filter((name) => objective.scenarios?.includes(name) ?? true);
+  const scenarios = index.scenarios.filter(
+    (name) => objective.scenarios?.includes(name) ?? !objective.exceptIn.includes(name),
+  );
   if (scenarios.length === 0) return [];
   const metric = metricNamed(objective.metric);
   const cells = metric.cells(index, {

@@ -29,7 +29,7 @@ function parseObjective(raw: Record<string, unknown>, position: number, source: 
     throw new UsageError('GATE_OBJECTIVE', error.message, { details, cause: error });
   }
   const { name, metric: metricName, scope, scenarios, measure, limit, requires, why } = parsed.data;
-  const { exempt_targets_of: exemptTargetsOf } = parsed.data;
+  const { exempt_targets_of: exemptTargetsOf, except_in: exceptIn } = parsed.data;
   const metric = metricOf(source, name, metricName);
   if (!metric.scopes.includes(scope)) {
     const known = metric.scopes.join(', ');
@@ -52,12 +52,24 @@ function parseObjective(raw: Record<string, unknown>, position: number, source: 
   if (exemptTargetsOf.length > 0 && metric.exempts === undefined) {
     throw refuse(source, name, 'exempt_targets_of', `does not fit ${metricName}, which is not read per node`);
   }
+  if (exceptIn.length > 0 && scenarios !== undefined) {
+    throw refuse(
+      source,
+      name,
+      'except_in',
+      'says nothing beside scenarios, which names all that it looks at',
+    );
+  }
+  if (exceptIn.length > 0 && (scope === 'window' || scope === 'soak')) {
+    throw refuse(source, name, 'except_in', `does not fit scope "${scope}", which is more than one scenario`);
+  }
   const documents = [...new Set([...metric.documents, ...requires])];
   return {
     name,
     metric: metricName,
     scope,
     scenarios: scenarios ?? null,
+    exceptIn,
     limit,
     documents,
     exemptTargetsOf,
@@ -91,7 +103,7 @@ export function scenariosNamedBy(gate: Gate): readonly string[] {
   return [
     ...new Set([
       ...gate.requiresScenarios,
-      ...gate.objectives.flatMap((o) => [...(o.scenarios ?? []), ...o.exemptTargetsOf]),
+      ...gate.objectives.flatMap((o) => [...(o.scenarios ?? []), ...o.exceptIn, ...o.exemptTargetsOf]),
     ]),
   ];
 }

@@ -24,7 +24,8 @@ const underAttack = {
   },
   honest_suppressed: {
     unit: '1',
-    meaning: 'honest peers that the node let rest on some topic while outsiders were at work, at any look',
+    meaning:
+      'honest peers that the node let rest on a topic of the mesh while outsiders were at work, the most at any look',
     of: 'node',
     pooled: 'greatest',
   },
@@ -36,7 +37,8 @@ const underAttack = {
   },
   strangers_left: {
     unit: '1',
-    meaning: 'links of the node to peers outside the roster after the outsiders had gone and their links had timed out',
+    meaning:
+      'links of the node to peers outside the roster after the outsiders had gone and their links had timed out',
     of: 'node',
     pooled: 'greatest',
   },

@@ -7,6 +7,7 @@ import {
   faultRequested,
   faultReverted,
 } from './fault-records.ts';
+import { controlLost, controlRegained, hostPreflight, programSeen } from './host-records.ts';
 import { planSchema } from './plan-schema.ts';
 import { STOP_CONDITIONS } from './safety-schema.ts';
 import { measurement, peerView, targetDeclared } from './scenario-records.ts';
@@ -257,6 +258,10 @@ export const recordSchema = z.discriminatedUnion('type', [
   subscriberReport,
   processExited,
   controlTally,
+  hostPreflight,
+  programSeen,
+  controlLost,
+  controlRegained,
   restartDeclared,
   nodeRecovered,
   faultRequested,

@@ -62,6 +62,68 @@ export function healthyCut(at: FixturePlace, id: string, edges: readonly Edge[])
   ];
 }
 
+/** A delay of what `node` sends to `others` that was felt, and is gone. */
+export function healthyShape(
+  at: FixturePlace,
+  id: string,
+  node: string,
+  others: readonly string[],
+): readonly EvidenceRecord[] {
+  const delayMs = 1_500;
+  const look = (phase: 'before' | 'during' | 'after') =>
+    others.map((other) =>
+      measured(id, phase, {
+        edge: [node, other],
+        probes: { sent: 3, answered: 3, rtt_ms: phase === 'during' ? delayMs : 0.4 },
+        matched_packets: phase === 'during' ? 12 : null,
+      }),
+    );
+  return [
+    {
+      type: 'fault_requested',
+      ...at,
+      fault_id: id,
+      kind: 'shape',
+      targets: [node],
+      edges: others.map((other): [string, string] => [node, other]),
+      spec: { delay_ms: delayMs },
+      ttl_ms: 15_000,
+    },
+    ...look('before'),
+    { type: 'fault_applied', fault_id: id, took_ms: 40 },
+    ...look('during'),
+    { type: 'fault_reverted', fault_id: id, took_ms: 30 },
+    ...look('after'),
+    ...ending(id),
+  ];
+}
+
+/** A pause of the node that held, and is over. */
+export function healthyPause(at: FixturePlace, id: string, node: string): readonly EvidenceRecord[] {
+  const look = (phase: 'before' | 'during' | 'after') => {
+    const process = { state: phase === 'during' ? 'paused' : 'running', boot_id: `boot-${node}` } as const;
+    return measured(id, phase, { node, process });
+  };
+  return [
+    {
+      type: 'fault_requested',
+      ...at,
+      fault_id: id,
+      kind: 'pause',
+      targets: [node],
+      edges: [],
+      spec: {},
+      ttl_ms: 15_000,
+    },
+    look('before'),
+    { type: 'fault_applied', fault_id: id, took_ms: 40 },
+    look('during'),
+    { type: 'fault_reverted', fault_id: id, took_ms: 30 },
+    look('after'),
+    ...ending(id),
+  ];
+}
+
 /** A restart of `node` that took place. */
 export function healthyRestart(at: FixturePlace, id: string, node: string): readonly EvidenceRecord[] {
   const look = (phase: 'before' | 'after', boot_id: string) =>

@@ -18,7 +18,11 @@ import { HARMLESS } from './safety-schema.ts';
 /** Scenarios of the fixture that do harm. */
 const DESTRUCTIVE: Readonly<Record<string, string>> = {
   restart_storm: 'restart',
+  rolling_upgrade: 'restart',
   partition_recovery: 'partition',
+  high_rtt_peer: 'netem',
+  stale_peer: 'pause',
+  asymmetric_reachability: 'partition',
 };
 
 const START_WALL_MS = Date.UTC(2026, 10, 21, 12);

@@ -1,4 +1,5 @@
 import { attackMeasures } from './attack-measures.ts';
+import { harmMeasures } from './harm-measures.ts';
 import type { ScenarioMeasure } from './scenario-measure.ts';
 import { serviceMeasures } from './service-measures.ts';
 
@@ -82,6 +83,7 @@ const partitionRecovery = {
 export const SCENARIO_MEASURES: Readonly<Record<string, Readonly<Record<string, ScenarioMeasure>>>> = {
   restart_storm: restartStorm,
   partition_recovery: partitionRecovery,
+  ...harmMeasures,
   ...attackMeasures,
   ...serviceMeasures,
 };

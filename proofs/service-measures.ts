@@ -3,7 +3,8 @@ import type { ScenarioMeasure } from './scenario-measure.ts';
 const delayedReader = {
   read_late_secs: {
     unit: 's',
-    meaning: 'age of the oldest message when the delayed reader got it: whether it really read nothing meanwhile',
+    meaning:
+      'age of the oldest message when the delayed reader got it: whether it really read nothing meanwhile',
     of: 'target',
     pooled: 'least',
     decides: 'experiment',
@@ -37,7 +38,8 @@ const rollingUpgrade = {
   },
   back_secs: {
     unit: 's',
-    meaning: "from a node's own restart until it was healthy, linked to every other node, and delivering both ways",
+    meaning:
+      "from a node's own restart until it was healthy, linked to every other node, and delivering both ways",
     of: 'target',
     pooled: 'greatest',
   },

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { UsageError } from '../kit/errors.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { watchMemory } from './memory-watch.ts';
-import { BURST_MAX_MS, BURST_PUBLISH_SLACK_MS, type PlannedFleet, SETTLE_FLAG, scenario } from './scenario.ts';
+import {
+  BURST_MAX_MS,
+  BURST_PUBLISH_SLACK_MS,
+  type PlannedFleet,
+  SETTLE_FLAG,
+  scenario,
+} from './scenario.ts';
 
 const SCENARIO = 'delayed_reader';
 
@@ -57,7 +63,7 @@ export const delayedReader = scenario({
     const why = `its subscriber reads nothing for ${options.delay_secs} s`;
     await record({ type: 'target_declared', window, scenario: SCENARIO, node, why });
     const before = await mesh.inspect(node);
-    const memory = await watchMemory(context);
+    await using memory = await watchMemory(context);
     const deliveries = await matrix.burst({
       publisher: fleet.anchor,
       topic: `meshproof.delayed.w${window}.${random.int(0, 0x7fff_fffe).toString(16)}`,
@@ -67,7 +73,7 @@ export const delayedReader = scenario({
       settleMs: delayMs + options.settle_secs * 1_000,
       delayedReaders: { [node]: delayMs },
     });
-    await memory.stop();
+    await memory.measure();
     const after = await mesh.inspect(node);
 
     const own = deliveries.find(({ subscriber }) => subscriber === node);

@@ -3,7 +3,13 @@ export type Edge = readonly [from: string, to: string];
 
 /** A fault as it is asked for: what `Faults` is called with, and what a scenario tells of itself before the run. */
 export type FaultRequest =
-  | { readonly kind: 'cut'; readonly edges: readonly Edge[]; readonly largerThanBytes?: number }
+  | {
+      readonly kind: 'cut';
+      readonly edges: readonly Edge[];
+      readonly largerThanBytes?: number;
+      /** Only connections made before: a path that has forgotten them. Not every host can tell them apart. */
+      readonly flows?: 'live';
+    }
   | {
       readonly kind: 'shape';
       readonly edges: readonly Edge[];
@@ -33,7 +39,7 @@ export interface HeldFault extends AsyncDisposable {
  * the hosts cannot carry it (the scenario is then inconclusive) and `FAULT_REFUSED` when a safety net forbids it.
  */
 export interface Faults {
-  /** Drops what travels along the edges: all of it, or only packets of more bytes than given. */
+  /** Drops what travels along the edges: all of it, or only packets of more bytes than given, or of connections made before. */
   cut(request: Details<'cut'>): Promise<HeldFault>;
   /** Delays, loses or limits what travels along the edges. */
   shape(request: Details<'shape'>): Promise<HeldFault>;

@@ -5,10 +5,10 @@ import type { ScenarioContext } from './scenario.ts';
 const LOOK_EVERY_MS = 1_000;
 const MIB = 1024 * 1024;
 
-/** Looks at nodes again and again until stopped. */
-interface MemoryWatch {
+/** Looks at nodes again and again until disposed of. */
+interface MemoryWatch extends AsyncDisposable {
   /** Ends the looks, and records how much each node grew. */
-  stop(): Promise<void>;
+  measure(): Promise<void>;
 }
 
 /** Follows the resident memory of every node from now on; `seen` is told of each look. */
@@ -36,14 +36,18 @@ export async function watchMemory(
         if (!signal.aborted) await look();
       }
     })();
-    looks.catch(() => {}); // awaited by stop
+    looks.catch(() => {}); // awaited when it stops
     return { node, growth, looks };
   };
   const followed = await Promise.all(fleet.nodes.map(follow));
+  const stop = async () => {
+    over.abort();
+    await Promise.all(followed.map(({ looks }) => looks));
+  };
   return {
-    async stop() {
-      over.abort();
-      await Promise.all(followed.map(({ looks }) => looks));
+    [Symbol.asyncDispose]: stop,
+    async measure() {
+      await stop();
       signal.throwIfAborted();
       for (const { node, growth } of followed) {
         const { bytes, why } = growth;

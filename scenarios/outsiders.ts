@@ -7,6 +7,9 @@
 export const OUTSIDER_KINDS = ['garbage', 'forger', 'flooder', 'silent', 'stranger'] as const;
 export type OutsiderKind = (typeof OUTSIDER_KINDS)[number];
 
+/** What outsiders publish on; whoever rests a link on it harms nobody else's topic. */
+export const OUTSIDER_TOPIC = 'meshproof.outsider';
+
 /** What an outsider did so far: proof that the attack took place. */
 export interface OutsiderReport {
   readonly kind: OutsiderKind;

@@ -1,6 +1,6 @@
 import { until } from '../kit/deadline.ts';
-import { isSeen } from '../proofs/observation.ts';
 import type { PeerView } from '../proofs/scenario-records.ts';
+import { unequalNodes } from './log-equality.ts';
 import type { ScenarioContext } from './scenario.ts';
 
 const POLL_MS = 500;
@@ -52,7 +52,7 @@ export async function followHealing(context: ScenarioContext, healing: Healing):
     const meshed = await Promise.all(fleet.nodes.map((node) => mesh.isMeshed(node, fleet.nodes)));
     return meshed.every(Boolean);
   });
-  const resynced = reachedAt('logs equal', async () => (await unsyncedNodes(context, log)).length === 0);
+  const resynced = reachedAt('logs equal', async () => (await unequalNodes(context, log)).length === 0);
   const compared = reachedAt(
     'caches compared',
     async () => {
@@ -78,7 +78,7 @@ export async function followHealing(context: ScenarioContext, healing: Healing):
     await measure({ name: 'resync_secs', value: null, why });
     await measure({ name: 'unsynced_nodes', value: null, why });
   } else {
-    const unsynced = await unsyncedNodes(context, log);
+    const unsynced = await unequalNodes(context, log);
     await measure({ name: 'resync_secs', ...secsOf(syncedAtMs) });
     await measure({
       name: 'unsynced_nodes',
@@ -96,24 +96,6 @@ export async function viewAcross({ mesh }: ScenarioContext, { left, right }: Sid
     ...left.map((target) => mesh.viewPeer(target, { observers: right, label })),
   ]);
   return views.flat();
-}
-
-/** Nodes whose log is not what most of the others hold, or too short, each with what it shows. */
-async function unsyncedNodes(
-  { mesh, fleet }: ScenarioContext,
-  { topic, entries }: Healing['log'],
-): Promise<readonly string[]> {
-  const heads = await Promise.all(
-    fleet.nodes.map(async (node) => ({ node, head: await mesh.logHead(node, topic) })),
-  );
-  const byHash = Map.groupBy(heads, ({ head }) => (isSeen(head) ? head.seen.headHash : ''));
-  byHash.delete('');
-  const agreed = [...byHash.values()].toSorted((a, b) => b.length - a.length)[0] ?? [];
-  return heads.flatMap(({ node, head }) => {
-    if (!isSeen(head)) return [`${node}: ${head.why}`];
-    if (head.seen.height < entries) return [`${node} holds ${head.seen.height} of ${entries} entries`];
-    return agreed.some((other) => other.node === node) ? [] : [`${node} holds other entries than most`];
-  });
 }
 
 interface Growth {

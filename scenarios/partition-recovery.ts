@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { UsageError } from '../kit/errors.ts';
-import type { PairOutcome } from '../proofs/evidence.ts';
+import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';
 import { edgesBetween } from './faults.ts';
 import { followHealing, type Sides, viewAcross } from './partition-healing.ts';
 import { BURST_MAX_MS, type PlannedFleet, type ScenarioContext, scenario } from './scenario.ts';
 
 const SCENARIO = 'partition_recovery';
-/** The nodes' own budget for an acknowledgement is 8 s, their runners' 12 s. */
-const SEND_SETTLE_MS = 14_000;
 /** Written late in the cut, since a node keeps a message for 60 s and must still have it at the heal. */
 const WRITE_AT_SHARE = 0.6;
 const MESSAGE_BYTES = 1_024;
@@ -78,7 +76,7 @@ export const partitionRecovery = scenario({
     const topics = topicsOf(context);
 
     const before = await matrix.send(edges, { settleMs: SEND_SETTLE_MS, label: 'before the cut' });
-    await measure({ name: 'delivered_before_ratio', value: deliveredRatio(before) });
+    await measure({ name: 'delivered_before_ratio', ...deliveredRatio(before) });
     await viewAcross(context, sides, 'start');
 
     await using cut = await faults.cut({ edges });
@@ -110,11 +108,11 @@ export const partitionRecovery = scenario({
       bursts,
       viewsAtHeal: atEnd,
     });
-    const all = context.fleet.nodes.flatMap((from) =>
-      context.fleet.nodes.filter((to) => to !== from).map((to) => [from, to] as const),
-    );
-    const after = await matrix.send(all, { settleMs: SEND_SETTLE_MS, label: 'after the heal' });
-    await measure({ name: 'delivered_after_ratio', value: deliveredRatio(after) });
+    const after = await matrix.send(pairsAmong(context.fleet.nodes), {
+      settleMs: SEND_SETTLE_MS,
+      label: 'after the heal',
+    });
+    await measure({ name: 'delivered_after_ratio', ...deliveredRatio(after) });
   },
 });
 
@@ -188,9 +186,4 @@ async function publishOnBothSides(
     matrix.burst({ ...burst, publisher: left[0] ?? '', topic: topics.left }),
     matrix.burst({ ...burst, publisher: right[0] ?? '', topic: topics.right }),
   ]);
-}
-
-function deliveredRatio(outcomes: readonly PairOutcome[]): number | null {
-  if (outcomes.length === 0) return null;
-  return outcomes.filter(({ accepted, received }) => accepted && received).length / outcomes.length;
 }

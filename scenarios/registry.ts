@@ -1,12 +1,36 @@
 import { UsageError } from '../kit/errors.ts';
+import { asymmetricReachability } from './asymmetric-reachability.ts';
+import { badExternalPeer, manyBadPeers } from './bad-peers.ts';
 import { baseline } from './baseline.ts';
+import { clockSkew } from './clock-skew.ts';
+import { convergence } from './convergence.ts';
+import { delayedReader } from './delayed-reader.ts';
 import { fanoutBurst } from './fanout-burst.ts';
+import { highRttPeer } from './high-rtt-peer.ts';
+import { idleRot } from './idle-rot.ts';
 import { partitionRecovery } from './partition-recovery.ts';
 import { restartStorm } from './restart-storm.ts';
+import { rollingUpgrade } from './rolling-upgrade.ts';
 import type { Scenario } from './scenario.ts';
+import { stalePeer } from './stale-peer.ts';
 
 /** Every scenario that can be asked for, in the order in which help lists them. */
-export const SCENARIOS: readonly Scenario[] = [baseline, fanoutBurst, restartStorm, partitionRecovery];
+export const SCENARIOS: readonly Scenario[] = [
+  baseline,
+  fanoutBurst,
+  restartStorm,
+  partitionRecovery,
+  badExternalPeer,
+  manyBadPeers,
+  delayedReader,
+  rollingUpgrade,
+  clockSkew,
+  highRttPeer,
+  stalePeer,
+  asymmetricReachability,
+  idleRot,
+  convergence,
+];
 
 /** Every name that a gate may use for a scenario. */
 export const SCENARIO_NAMES: readonly string[] = SCENARIOS.map(({ name }) => name);

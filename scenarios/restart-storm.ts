@@ -1,12 +1,8 @@
 import { z } from 'zod';
-import { until } from '../kit/deadline.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { thirdOf } from './faults.ts';
 import { type PlannedFleet, type ScenarioContext, scenario } from './scenario.ts';
-
-const POLL_MS = 250;
-/** For one message each way; the nodes' own budget for an acknowledgement is 8 s. */
-const PROBE_SETTLE_MS = 10_000;
+import { followWayBack, type Restarted } from './way-back.ts';
 
 /** Restarts several nodes at once; each must come back into the mesh and deliver, timed from its own restart. */
 export const restartStorm = scenario({
@@ -54,56 +50,14 @@ function targetsOf({ anchor, nodes }: PlannedFleet, count: number | null): reado
   return nodes.filter((node) => node !== anchor).slice(0, count ?? thirdOf(nodes));
 }
 
-interface Restarted {
-  readonly node: string;
-  readonly oldBootId: string | null;
-  readonly fromMs: number;
-  readonly budgetMs: number;
-}
-
-/** Times the way back of one node: a new process, healthy and linked to all, then a message each way. */
+/** Records the way back of one node. */
 async function followRecovery(context: ScenarioContext, restarted: Restarted): Promise<void> {
-  const { window, clock, record, measure } = context;
-  const { node, fromMs, budgetMs } = restarted;
-  const left = () => Math.max(0, fromMs + budgetMs - clock.nowMs());
-  const reached = async (what: string, probe: () => Promise<boolean>): Promise<number | null> => {
-    try {
-      return await until(what, async () => ((await probe()) ? clock.nowMs() - fromMs : undefined), {
-        budgetMs: left(),
-        everyMs: POLL_MS,
-        signal: context.signal,
-        clock,
-      });
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (left() > 0) throw error;
-      return null; // its time is over
-    }
-  };
-  const meshedMs = await reached(`${node} back in the mesh`, () => isBack(context, restarted));
-  const deliveringMs =
-    meshedMs === null ? null : await reached(`${node} delivering`, () => isDelivering(context, node));
+  const { window, record, measure } = context;
+  const { node, budgetMs } = restarted;
+  const { meshedMs, deliveringMs } = await followWayBack(context, restarted);
   const late = `not within ${budgetMs / 1_000} s of its restart`;
   const secsOf = (ms: number | null) => (ms === null ? { value: null, why: late } : { value: ms / 1_000 });
   await measure({ name: 'meshed_secs', node, ...secsOf(meshedMs) });
   await measure({ name: 'delivering_secs', node, ...secsOf(deliveringMs) });
   await record({ type: 'node_recovered', window, scenario: 'restart_storm', node, after_ms: deliveringMs });
-}
-
-/** Its old process may still answer for a moment: only a new one is back. */
-async function isBack({ mesh, fleet }: ScenarioContext, { node, oldBootId }: Restarted): Promise<boolean> {
-  const now = await mesh.look(node);
-  if (!isSeen(now) || now.seen.epoch.boot_id === oldBootId) return false;
-  return await mesh.isMeshed(node, fleet.nodes);
-}
-
-async function isDelivering({ matrix, fleet }: ScenarioContext, node: string): Promise<boolean> {
-  const outcomes = await matrix.send(
-    [
-      [fleet.anchor, node],
-      [node, fleet.anchor],
-    ],
-    { settleMs: PROBE_SETTLE_MS, label: `recovery of ${node}` },
-  );
-  return outcomes.every(({ failure }) => failure === null);
 }

@@ -6,6 +6,7 @@ import type { Harm } from '../proofs/safety-schema.ts';
 import type { FaultRequest, Faults } from './faults.ts';
 import type { MeshAccess } from './mesh-access.ts';
 import type { Outsiders } from './outsiders.ts';
+import type { Upgrades } from './upgrades.ts';
 
 /** The longest that a runner collects a burst, in ms: publishing with its slack, and settling. */
 export const BURST_MAX_MS = 3_600_000;
@@ -52,6 +53,7 @@ export interface ScenarioContext {
   readonly mesh: MeshAccess;
   readonly faults: Faults;
   readonly outsiders: Outsiders;
+  readonly upgrades: Upgrades;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -100,8 +102,8 @@ export interface Scenario<Options extends z.ZodType = z.ZodType> {
   readonly name: string;
   /** One sentence for the operator. */
   readonly summary: string;
-  /** The kind of harm it does, or null: destructive ones need the operator's explicit leave. */
-  readonly destructive: Harm | null;
+  /** The kind of harm it does, or null: destructive ones need the operator's explicit leave. A function where the options decide. */
+  readonly destructive: Harm | null | ((options: z.infer<Options>) => Harm | null);
   readonly options: Options;
   readonly flags: readonly ScenarioFlag[];
   /**
@@ -115,9 +117,18 @@ export interface Scenario<Options extends z.ZodType = z.ZodType> {
 /** Ties the options' type to `run`, and forgets it for the registry. */
 export function scenario<Options extends z.ZodType>(definition: Scenario<Options>): Scenario {
   const parse = (options: unknown) => definition.options.parse(options);
+  const { destructive } = definition;
   return {
     ...definition,
+    destructive: typeof destructive === 'function' ? (options) => destructive(parse(options)) : destructive,
     plannedFaults: (fleet, options) => definition.plannedFaults?.(fleet, parse(options)) ?? [],
     run: (context, options) => definition.run(context, parse(options)),
   };
+}
+
+/** The kind of harm that a scenario does with these options; null for none, and for options that no plan will take. */
+export function harmOf({ destructive, options: schema }: Scenario, options: unknown): Harm | null {
+  if (typeof destructive !== 'function') return destructive;
+  const parsed = schema.safeParse(options);
+  return parsed.success ? destructive(parsed.data) : null;
 }

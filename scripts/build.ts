@@ -18,6 +18,7 @@ await build({
   entryPoints: {
     cli: join(root, 'harness/cli.ts'),
     'link-agent': join(root, 'harness/lab/link-agent/main.ts'),
+    outsiders: join(root, 'harness/lab/outsiders/main.ts'),
     'netns-connect': join(root, 'harness/lab/containers/netns-connect.ts'),
     'signing-worker': join(root, 'kit/signing-worker.ts'),
   },

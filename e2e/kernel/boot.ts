@@ -22,7 +22,11 @@ export interface VmResult {
  */
 export async function runInVm(
   kernel: Kernel,
-  { argv, modules, budgetMs }: { readonly argv: readonly string[]; readonly modules: readonly string[]; readonly budgetMs: number },
+  {
+    argv,
+    modules,
+    budgetMs,
+  }: { readonly argv: readonly string[]; readonly modules: readonly string[]; readonly budgetMs: number },
 ): Promise<VmResult> {
   const work = await mkdtemp(join(tmpdir(), 'meshproof-vm-'));
   try {
@@ -31,7 +35,21 @@ export async function runInVm(
     const { stdout, exitCode, timedOut } = await execa(
       'qemu-system-x86_64',
       [
-        ...['-accel', 'tcg', '-m', MEMORY, '-display', 'none', '-serial', 'stdio', '-monitor', 'none', '-no-reboot', '-nic', 'none'],
+        ...[
+          '-accel',
+          'tcg',
+          '-m',
+          MEMORY,
+          '-display',
+          'none',
+          '-serial',
+          'stdio',
+          '-monitor',
+          'none',
+          '-no-reboot',
+          '-nic',
+          'none',
+        ],
         ...['-kernel', kernel.image, '-initrd', initramfs],
         ...['-append', 'console=ttyS0 quiet panic=-1 loglevel=3'],
         ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,multidevs=remap,readonly=on'],
@@ -41,7 +59,9 @@ export async function runInVm(
     const output = stdout.replaceAll('\r\n', '\n');
     const code = new RegExp(`^${END_MARK} (\\d+)$`, 'm').exec(output)?.[1];
     if (code !== undefined) return { code: Number(code), output: output.slice(0, output.indexOf(END_MARK)) };
-    const how = timedOut ? `did not end within ${budgetMs} ms` : `ended without a word (qemu code ${exitCode})`;
+    const how = timedOut
+      ? `did not end within ${budgetMs} ms`
+      : `ended without a word (qemu code ${exitCode})`;
     throw new FaultError('VM_NOT_ENDED', `the virtual machine ${how}; its console: ${output.slice(-2_000)}`);
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -56,8 +76,19 @@ async function makeInitramfs(work: string, modules: readonly string[], init: str
   await writeFile(join(root, 'init'), init);
   await chmod(join(root, 'init'), 0o755);
   const archive = join(work, 'initramfs');
-  const files = ['.', 'bin', 'bin/busybox', 'newroot', 'init', 'modules', ...modules.map((file) => `modules/${basename(file)}`)];
-  await execa('busybox', ['cpio', '-o', '-H', 'newc', '-F', archive], { cwd: root, input: `${files.join('\n')}\n` });
+  const files = [
+    '.',
+    'bin',
+    'bin/busybox',
+    'newroot',
+    'init',
+    'modules',
+    ...modules.map((file) => `modules/${basename(file)}`),
+  ];
+  await execa('busybox', ['cpio', '-o', '-H', 'newc', '-F', archive], {
+    cwd: root,
+    input: `${files.join('\n')}\n`,
+  });
   return archive;
 }
 

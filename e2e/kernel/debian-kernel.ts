@@ -24,7 +24,8 @@ export interface Kernel {
 
 /** What keeps this machine from booting a kernel of its own, or null: a reason that names the package to install. */
 export function missingForBoot(): string | null {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return `needs linux-x64, this is ${process.platform}-${process.arch}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `needs linux-x64, this is ${process.platform}-${process.arch}`;
   const path = (process.env.PATH ?? '').split(':').concat('/usr/sbin', '/sbin');
   for (const [program, debianPackage] of Object.entries(PROGRAMS)) {
     if (!path.some((dir) => existsSync(join(dir, program)))) {
@@ -34,19 +35,25 @@ export function missingForBoot(): string | null {
   return null;
 }
 
+/** The kernel that was fetched before, or null. */
+export async function fetchedKernel(cache: string): Promise<Kernel | null> {
+  await mkdir(cache, { recursive: true });
+  const known = (await readdir(cache)).find((name) => name.startsWith('linux-image-'));
+  return known === undefined ? null : await kernelIn(join(cache, known));
+}
+
 /**
  * Debian's current kernel under `cache`, fetched once with apt and never installed.
  * @throws FaultError `KERNEL_UNAVAILABLE` when apt cannot give it
  */
 export async function debianKernel(cache: string): Promise<Kernel> {
-  await mkdir(cache, { recursive: true });
-  const known = (await readdir(cache)).find((name) => name.startsWith('linux-image-'));
-  return await kernelIn(join(cache, known ?? (await fetchInto(cache))));
+  return (await fetchedKernel(cache)) ?? (await kernelIn(join(cache, await fetchInto(cache))));
 }
 
 async function fetchInto(cache: string): Promise<string> {
   const work = await mkdtemp(join(cache, 'fetch-'));
-  const run = (file: string, args: readonly string[]) => execa(file, args, { cwd: work, timeout: DOWNLOAD_BUDGET_MS });
+  const run = (file: string, args: readonly string[]) =>
+    execa(file, args, { cwd: work, timeout: DOWNLOAD_BUDGET_MS });
   try {
     const { stdout } = await run('apt-cache', ['depends', PACKAGE]);
     const name = /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
@@ -61,9 +68,13 @@ async function fetchInto(cache: string): Promise<string> {
     await rename(unpacked, join(cache, name)); // whole or not at all: a killed download leaves only its work folder
     return name;
   } catch (cause) {
-    throw new FaultError('KERNEL_UNAVAILABLE', `Debian's kernel could not be had: ${messageOf(cause).split('\n')[0]}`, {
-      cause,
-    });
+    throw new FaultError(
+      'KERNEL_UNAVAILABLE',
+      `Debian's kernel could not be had: ${messageOf(cause).split('\n')[0]}`,
+      {
+        cause,
+      },
+    );
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -91,6 +102,9 @@ export async function moduleFiles(kernel: Kernel, names: readonly string[]): Pro
     for (const needed of needs.get(path) ?? []) add(needed);
     files.add(join(home, path));
   };
-  for (const path of names.flatMap((name) => [...needs.keys()].find((key) => basename(key) === `${name}.ko`) ?? [])) add(path);
+  for (const path of names.flatMap(
+    (name) => [...needs.keys()].find((key) => basename(key) === `${name}.ko`) ?? [],
+  ))
+    add(path);
   return [...files];
 }

@@ -1,6 +1,8 @@
 import { realClock } from '../../kit/clock.ts';
 import { onParentGone } from '../../kit/lifeline.ts';
 import { ensureBundle } from '../deploy/bundle.ts';
+import { checkUpgradeBundle } from '../deploy/second-bundle.ts';
+import type { Inventory } from '../fleet/inventory.ts';
 import { LocalMesh } from '../lab/local-mesh.ts';
 import { JsonProgress } from '../progress/json-progress.ts';
 import { PlainProgress } from '../progress/plain-progress.ts';
@@ -15,20 +17,34 @@ import type { RunOptions } from '../run/run-options.ts';
 import { EarlyEnd } from './early-end.ts';
 import { wholeNumber } from './flag-value.ts';
 import { linksOfRun, placedNodes } from './links-of-run.ts';
+import { checkEnvironment } from './mesh-of-run.ts';
+import { confirmNetworkOf } from './network-flags.ts';
 import type { RunArguments } from './run-flags.ts';
+import { hostsOfRun } from './run-on-hosts.ts';
 
-/** Runs `options` on a local mesh, followed on this terminal, ended early by SIGINT, SIGTERM or SIGHUP. */
-export async function carryOut(options: RunOptions, flags: RunArguments): Promise<ExitCode> {
+const DEFAULT_NETWORK = 'test';
+
+/**
+ * Runs `options` on the hosts of `inventory`, or on a mesh on this machine where that is null, followed on this terminal,
+ * ended early by SIGINT, SIGTERM or SIGHUP.
+ */
+export async function carryOut(
+  options: RunOptions,
+  flags: RunArguments,
+  inventory: Inventory | null,
+): Promise<ExitCode> {
   const gate = await loadGate(options.gate); // what cannot be is told before anything is built
   checkGateFits(
     gate,
     options.scenarios.map(({ name }) => name),
   );
   checkSafety(options);
+  if (inventory !== null) return await carryOutOnHosts(options, flags, inventory);
   const basePort =
     flags['base-port'] === undefined
       ? undefined
       : wholeNumber('--base-port', flags['base-port'], 1_024, 65_000);
+  await checkUpgradeBundle(flags['upgrade-bundle']);
   const links = await linksOfRun(flags, options);
   const progress = progressFor(flags.json ? 'json' : 'person');
   using early = new EarlyEnd(progress);
@@ -42,7 +58,7 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
       { ...options, nodes: placedNodes(options.nodes, links) },
       {
         bundle,
-        network: flags.network,
+        network: flags.network ?? DEFAULT_NETWORK,
         progress,
         startFleet: (plan, operatorKeys, signal) =>
           LocalMesh.start(
@@ -50,6 +66,7 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
               names: plan.roster.map(({ name }) => name),
               anchor: plan.anchor,
               bundle,
+              upgradeBundle: flags['upgrade-bundle'],
               networkId: plan.network,
               operatorKeys,
               basePort,
@@ -64,6 +81,28 @@ export async function carryOut(options: RunOptions, flags: RunArguments): Promis
       },
       early.signal,
     );
+    early.throwIfDefective();
+    return exitCode;
+  } finally {
+    progress.close();
+    letGo();
+  }
+}
+
+async function carryOutOnHosts(
+  options: RunOptions,
+  flags: RunArguments,
+  inventory: Inventory,
+): Promise<ExitCode> {
+  checkEnvironment(inventory, flags.environment, options);
+  const progress = progressFor(flags.json ? 'json' : 'person');
+  using early = new EarlyEnd(progress);
+  const letGo = onParentGone(() => early.end('SIGHUP'));
+  try {
+    const confirmed = { network: flags.network, confirmNetwork: flags['confirm-network'] };
+    await confirmNetworkOf(inventory, confirmed, early.signal);
+    await using hosts = await hostsOfRun(inventory, flags['operator-key'], early.signal);
+    const exitCode = await executeRun(options, { ...hosts.modules, progress }, early.signal);
     early.throwIfDefective();
     return exitCode;
   } finally {

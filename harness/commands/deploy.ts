@@ -78,18 +78,19 @@ export function deployCommand(exit: Exit): CommandModule {
           return exit(isPossible ? EXIT.go : EXIT.fault);
         }
         const tell = (line: string) => void process.stderr.write(`${line}\n`);
-        const report =
-          argv.verifyOnly === true
-            ? await verifyDeployment(options, signal)
-            : await deploy(
-                {
-                  ...options,
-                  parallel,
-                  tell: (event) =>
-                    tell(`${event.host}: ${event.event === 'step' ? event.text : event.outcome}`),
-                },
-                signal,
-              );
+        const change = () =>
+          deploy(
+            {
+              ...options,
+              parallel,
+              tell: (event) => tell(`${event.host}: ${event.event === 'step' ? event.text : event.outcome}`),
+            },
+            signal,
+          ).finally(() => {
+            if (signal.aborted)
+              tell('ended before its time: "status" shows what runs, and the same deploy again finishes it');
+          });
+        const report = await (argv.verifyOnly === true ? verifyDeployment(options, signal) : change());
         await print(renderReport(report, realClock.nowMs() - startedMs));
         exit(isWhole(report) ? EXIT.go : EXIT.fault);
       });

@@ -1,4 +1,5 @@
 import { scenarioNamed } from '../../scenarios/registry.ts';
+import { harmOf } from '../../scenarios/scenario.ts';
 import type { LinkPlan } from '../lab/links/link-plan.ts';
 import { DIRECT_LINKS, loadLinks } from '../lab/links/load-links.ts';
 import type { RunOptions } from '../run/run-options.ts';
@@ -16,7 +17,9 @@ export async function linksOfRun(
   { links }: Pick<RunArguments, 'links'>,
   { nodes, scenarios }: Pick<RunOptions, 'nodes' | 'scenarios'>,
 ): Promise<LinkPlan | undefined> {
-  const needsAgent = scenarios.some(({ name }) => BY_THE_AGENT.includes(scenarioNamed(name).destructive));
+  const needsAgent = scenarios.some(({ name, options }) =>
+    BY_THE_AGENT.includes(harmOf(scenarioNamed(name), options)),
+  );
   const wanted = links ?? (needsAgent ? DIRECT_LINKS : undefined);
   if (wanted === undefined) return undefined;
   return await loadLinks(

@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 import { followLogs, readLogs } from '../deploy/journal.ts';
 import { problemOf } from '../deploy/problem.ts';
 import { EXIT } from '../run/exit-code.ts';
+import { InterruptError } from '../run/interrupt-error.ts';
 import type { Exit } from './exit.ts';
 import { wholeNumber } from './flag-value.ts';
 import { onFleet, withInventory } from './on-fleet.ts';
@@ -32,6 +33,7 @@ export function logsCommand(exit: Exit): CommandModule {
                 argv.follow === true ? followLogs(host, lines, signal) : readLogs(host, lines, signal);
               for await (const line of read) await print(`${name}  ${line}\n`);
             } catch (error) {
+              if (argv.follow === true && signal.reason instanceof InterruptError) return; // the way to end it
               signal.throwIfAborted();
               const { code, message } = problemOf(name, error);
               process.stderr.write(`${message} [${code}]\n`);

@@ -12,7 +12,7 @@ async function parse(...args: readonly string[]) {
       throw error ?? new UsageError('BAD_USAGE', message);
     })
     .parseAsync();
-  return runOptionsOf(flags, []);
+  return runOptionsOf(flags, [], null);
 }
 
 describe('the flags of a run', () => {

@@ -1,8 +1,10 @@
 import type { Argv, InferredOptionTypes, Options } from 'yargs';
-import { UsageError } from '../../kit/errors.ts';
 import { SCENARIOS } from '../../scenarios/registry.ts';
+import { operatorKeyFile } from '../deploy/operator-key-file.ts';
+import type { Inventory } from '../fleet/inventory.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { badFlag, number, wholeNumber } from './flag-value.ts';
+import { nodesOf } from './mesh-of-run.ts';
 import { SAFETY_FLAGS, safetyOf } from './safety-flags.ts';
 import { scenarioFlags, scenarioRequest } from './scenario-flags.ts';
 
@@ -23,6 +25,12 @@ const NETWORK_NAME = /^[\x21-\x7e]{1,64}$/;
  */
 const RUN_FLAGS = {
   local: { group: MESH, describe: 'start N nodes and N runners on this machine', requiresArg: true },
+  inventory: {
+    type: 'string',
+    group: MESH,
+    requiresArg: true,
+    describe: 'use the deployed hosts of this inventory, over SSH',
+  },
   nodes: { type: 'string', group: MESH, describe: 'names of the nodes, comma-separated', requiresArg: true },
   anchor: {
     type: 'string',
@@ -47,12 +55,36 @@ const RUN_FLAGS = {
     requiresArg: true,
     describe: 'links of a local mesh by name (lan, lte, six-cities…), or a .toml file',
   },
-  network: {
+  'upgrade-bundle': {
     type: 'string',
-    default: 'test',
     group: MESH,
     requiresArg: true,
-    describe: 'network id that the nodes must share',
+    describe: 'directory of another bundle, for rolling_upgrade (default: this one under another version)',
+  },
+  network: {
+    type: 'string',
+    group: MESH,
+    requiresArg: true,
+    describe: 'network id that the nodes share (default: test, or that of the inventory)',
+  },
+  'confirm-network': {
+    type: 'string',
+    group: MESH,
+    requiresArg: true,
+    describe: 'its name again, in place of the question for one called prod, live or main',
+  },
+  environment: {
+    type: 'string',
+    group: MESH,
+    requiresArg: true,
+    describe: 'where the hosts stand; must be named to do harm there',
+  },
+  'operator-key': {
+    type: 'string',
+    default: operatorKeyFile(),
+    group: MESH,
+    requiresArg: true,
+    describe: 'the key that deployed runners obey',
   },
   scenarios: {
     type: 'string',
@@ -113,20 +145,25 @@ export function withRunFlags<T>(yargs: Argv<T>): Argv<T & RunArguments> {
  * The run that these flags ask for.
  * @throws UsageError naming the flag, its value and what it takes
  */
-export function runOptionsOf(flags: RunArguments, command: readonly string[]): Omit<RunOptions, 'soak'> {
-  const names = namesOf(flags);
+export function runOptionsOf(
+  flags: RunArguments,
+  command: readonly string[],
+  inventory: Inventory | null,
+): Omit<RunOptions, 'soak'> {
+  const { nodes, anchor } = inventory === null ? localNodes(flags) : nodesOf(inventory);
   if (flags['proof-dir'] === '') throw badFlag('--proof-dir', '', 'the path of a directory');
-  if (!NETWORK_NAME.test(flags.network)) {
-    throw badFlag('--network', flags.network, 'a name of at most 64 characters without spaces');
+  const { network } = flags;
+  if (network !== undefined && !NETWORK_NAME.test(network)) {
+    throw badFlag('--network', network, 'a name of at most 64 characters without spaces');
   }
   return {
     command,
-    nodes: names.map((name) => ({ name, region: null })),
-    anchor: flags.anchor ?? names[0] ?? '',
+    nodes,
+    anchor: flags.anchor ?? anchor ?? '',
     control: flags.control,
     expectPath: flags['expect-path'],
     scenarios: flags.scenarios.split(',').map((name) => scenarioRequest(name.trim(), { ...flags })),
-    safety: safetyOf(flags, 'local'),
+    safety: safetyOf(flags, inventory?.environment ?? 'local'),
     gate: flags.gate,
     proofDir: flags['proof-dir'] ?? null,
     seed: flags.seed === undefined ? null : wholeNumber('--seed', flags.seed, 0, 0x7fff_ffff),
@@ -135,10 +172,12 @@ export function runOptionsOf(flags: RunArguments, command: readonly string[]): O
   };
 }
 
+function localNodes(flags: RunArguments) {
+  const names = namesOf(flags);
+  return { nodes: names.map((name) => ({ name, region: null })), anchor: names[0] };
+}
+
 function namesOf({ local, nodes }: RunArguments): readonly string[] {
-  if (local === undefined) {
-    throw new UsageError('NO_MESH', '--local: say how many nodes to start here, for example --local 6');
-  }
   const count = wholeNumber('--local', local, 2, LOCAL_NODES_MAX);
   if (nodes === undefined) return Array.from({ length: count }, (_, index) => `node${index + 1}`);
   const named = nodes.split(',').map((name) => name.trim());

@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { carryOut } from './carry-out.ts';
 import type { Exit } from './exit.ts';
+import { inventoryOfRun } from './mesh-of-run.ts';
 import { type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
 
 /** `meshproof run`: every scenario once, judged by the gate. */
@@ -13,7 +14,9 @@ export function runCommand(exit: Exit): CommandModule<object, RunArguments> {
         .example('$0 run --local 6 --scenarios baseline', 'all 30 directed pairs on a mesh of six')
         .example('$0 run --local 3 --gate broad-launch --json', 'the strict gate, progress for a program'),
     handler: async (flags) => {
-      exit(await carryOut({ ...runOptionsOf(flags, process.argv.slice(2)), soak: null }, flags));
+      const inventory = await inventoryOfRun(flags);
+      const options = runOptionsOf(flags, process.argv.slice(2), inventory);
+      exit(await carryOut({ ...options, soak: null }, flags, inventory));
     },
   };
 }

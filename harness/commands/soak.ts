@@ -3,6 +3,7 @@ import { UsageError } from '../../kit/errors.ts';
 import { carryOut } from './carry-out.ts';
 import type { Exit } from './exit.ts';
 import { number } from './flag-value.ts';
+import { inventoryOfRun } from './mesh-of-run.ts';
 import { type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
 
 const HOURS_MAX = 10_000; // more than a year
@@ -36,8 +37,9 @@ export function soakCommand(exit: Exit): CommandModule<object, SoakArguments> {
         .example('$0 soak --local 6 --gate broad-launch', 'the launch gate over 12 hours'),
     handler: async (flags) => {
       const soak = soakOf(flags);
-      const options = runOptionsOf(flags, process.argv.slice(2));
-      exit(await carryOut({ ...options, soak }, flags));
+      const inventory = await inventoryOfRun(flags);
+      const options = runOptionsOf(flags, process.argv.slice(2), inventory);
+      exit(await carryOut({ ...options, soak }, flags, inventory));
     },
   };
 }

@@ -166,6 +166,15 @@ describe('a fault', () => {
     expect(driver.calls).toEqual([]);
   });
 
+  it('of live connections alone is unavailable where hosts cannot tell them from new ones', async () => {
+    const { session, records } = rig();
+    await expect(session.cut({ edges: PAIR, flows: 'live' })).rejects.toMatchObject({
+      code: 'FAULT_UNAVAILABLE',
+      message: expect.stringContaining('cannot tell connections made before from new ones'),
+    });
+    expect(records).toEqual([]);
+  });
+
   it('that a safety net forbids is refused, naming the flag, and nothing is touched', async () => {
     const { session, clock, records, driver } = rig();
     await expect(session.restart(['a'])).rejects.toMatchObject({

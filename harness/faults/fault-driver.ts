@@ -39,7 +39,10 @@ export interface Lease {
 }
 
 /** A kind of fault that a host can carry: null, or why it cannot. */
-export type Capabilities = Readonly<Record<LeaseSpec['kind'] | 'restart', string | null>>;
+export type Capabilities = Readonly<Record<LeaseSpec['kind'] | 'restart', string | null>> & {
+  /** Cuts of live flows only; where nothing is said, it cannot. */
+  readonly liveCut?: string | null;
+};
 
 /** What stands on a host, of any run: found by an independent look, not by memory. */
 export interface StandingFault {

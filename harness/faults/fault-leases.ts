@@ -46,6 +46,7 @@ function specAt(request: Exclude<FaultRequest, { kind: 'restart' }>, at: string)
         at,
         peers: [...new Set(peers)],
         largerThanBytes: request.largerThanBytes ?? null,
+        flows: request.flows ?? 'all',
       };
     }
     case 'shape': {
@@ -67,10 +68,10 @@ function specAt(request: Exclude<FaultRequest, { kind: 'restart' }>, at: string)
 }
 
 /** The figures of a request as evidence keeps them. */
-export function specRecord(request: FaultRequest): Record<string, number> {
-  const figures =
+export function specRecord(request: FaultRequest): Record<string, number | string> {
+  const figures: Readonly<Record<string, number | string | undefined>> =
     request.kind === 'cut'
-      ? { larger_than_bytes: request.largerThanBytes }
+      ? { larger_than_bytes: request.largerThanBytes, flows: request.flows }
       : request.kind === 'shape'
         ? {
             delay_ms: request.delayMs,
@@ -80,7 +81,7 @@ export function specRecord(request: FaultRequest): Record<string, number> {
           }
         : {};
   return Object.fromEntries(
-    Object.entries(figures).filter((entry): entry is [string, number] => entry[1] !== undefined),
+    Object.entries(figures).filter((entry): entry is [string, number | string] => entry[1] !== undefined),
   );
 }
 

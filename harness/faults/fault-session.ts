@@ -5,6 +5,7 @@ import type { Safety } from '../../proofs/safety-schema.ts';
 import type { FaultRequest, Faults, HeldFault } from '../../scenarios/faults.ts';
 import type { PlannedFleet } from '../../scenarios/scenario.ts';
 import { ActiveFault, type ActiveModules } from './active-fault.ts';
+import type { Capabilities } from './fault-driver.ts';
 import { edgesOf, hostsOf, leasesOf, specRecord, targetsOf } from './fault-leases.ts';
 import { measureFault } from './fault-measures.ts';
 import { refusalOf } from './safety-nets.ts';
@@ -193,7 +194,9 @@ export class FaultSession implements Faults {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CAPABILITIES_BUDGET_MS)]);
     const lacks = await Promise.all(
       hostsOf(request).map(async (host) => {
-        const why = (await driver.capabilities(host, within))[request.kind];
+        const able = await driver.capabilities(host, within);
+        const isLiveCut = request.kind === 'cut' && request.flows === 'live';
+        const why = able[request.kind] ?? (isLiveCut ? whyNoLiveCut(able) : null);
         return why === null ? [] : [`${host}: ${why}`];
       }),
     );
@@ -202,4 +205,10 @@ export class FaultSession implements Faults {
       details: { kind: request.kind, lacks: lacks.flat() },
     });
   }
+}
+
+function whyNoLiveCut({
+  liveCut = 'its cuts cannot tell connections made before from new ones',
+}: Capabilities) {
+  return liveCut;
 }

@@ -43,7 +43,7 @@ export class LocalFaultDriver implements FaultDriver {
   async capabilities(node: string, _signal: AbortSignal): Promise<Capabilities> {
     this.#memberOf(node);
     const noLinks = this.#whyNoAgent();
-    return { cut: noLinks, shape: noLinks, pause: noLinks, stop: null, restart: null };
+    return { cut: noLinks, liveCut: noLinks, shape: noLinks, pause: noLinks, stop: null, restart: null };
   }
 
   async apply({ id, spec, ttlMs }: Lease, signal: AbortSignal): Promise<void> {

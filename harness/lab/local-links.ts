@@ -51,6 +51,13 @@ export class LocalLinks {
     return this.#routes.filter(({ at }) => at === name).map(({ address }) => address);
   }
 
+  /** The address by which `at` reaches `to`; undefined where there is no link. */
+  doorTo(at: string, to: string): { readonly host: string; readonly port: number } | undefined {
+    const [host, port] =
+      this.#routes.find((route) => route.at === at && route.to === to)?.address.split(':') ?? [];
+    return host === undefined ? undefined : { host, port: Number(port) };
+  }
+
   /** Changes what links do, faults apart, from now on. */
   async set(
     links: readonly { readonly from: string; readonly to: string; readonly figures: LinkFigures }[],

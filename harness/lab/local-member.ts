@@ -50,11 +50,14 @@ export class LocalMember {
   readonly #turns: Record<Role, Promise<unknown>> = { node: Promise.resolve(), runner: Promise.resolve() };
   /** Processes that had to be killed since they did not stop; two for each start at most, named once. */
   readonly killed = new Set<string>();
+  /** What its processes run from their next start on. */
+  bundle: NodeBundle;
   #isClosed = false;
 
   constructor(options: MemberOptions, modules: MemberModules) {
     this.name = options.name;
     this.udpPort = options.udpPort;
+    this.bundle = options.bundle;
     this.#options = options;
     this.#modules = modules;
   }
@@ -160,7 +163,7 @@ export class LocalMember {
   }
 
   #start(role: Role): MeshChild {
-    const { nodeEntry, runnerEntry } = this.#options.bundle;
+    const { nodeEntry, runnerEntry } = this.bundle;
     const entry = role === 'node' ? nodeEntry : runnerEntry;
     const child = new MeshChild(`${role} of ${this.name}`, [entry, '--config', this.#configOf(role)]);
     this.#processes.set(role, child);

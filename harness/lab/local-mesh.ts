@@ -4,6 +4,7 @@ import { withinBudget } from '../../kit/deadline.ts';
 import { FaultError } from '../../kit/errors.ts';
 import { NodeClient } from '../../node/client.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
+import { makeSecondBundle } from '../deploy/second-bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
 import { freePorts } from './free-ports.ts';
 import { makeLabHome } from './lab-home.ts';
@@ -11,6 +12,7 @@ import type { LinkPlan } from './links/link-plan.ts';
 import { LocalFaultDriver } from './local-fault-driver.ts';
 import { LocalLinks } from './local-links.ts';
 import { LocalMember } from './local-member.ts';
+import { LocalOutsiders } from './local-outsiders.ts';
 import { startTogether } from './start-together.ts';
 import { holdsUdpPort } from './udp-owner.ts';
 
@@ -22,6 +24,8 @@ export interface LocalMeshOptions {
   readonly names: readonly string[];
   readonly anchor: string;
   readonly bundle: NodeBundle;
+  /** A directory with the bundle onto which nodes are upgraded; without it, `bundle` under another version. */
+  readonly upgradeBundle?: string | undefined;
   readonly networkId: string;
   /** Public keys (base64) whose signed commands the runners obey. */
   readonly operatorKeys: readonly string[];
@@ -46,11 +50,14 @@ type EndListener = Parameters<Fleet['onProcessEnd']>[0];
 export class LocalMesh implements Fleet {
   readonly hosts: MeshHost[] = [];
   readonly faults: LocalFaultDriver;
+  readonly outsiders: LocalOutsiders;
   readonly #options: LocalMeshOptions;
   readonly #members: LocalMember[] = [];
   readonly #listeners: EndListener[] = [];
   /** One per process that ended, restarts included; who listens late hears of those that ended early. */
   readonly #ends: Parameters<EndListener>[] = [];
+  readonly upgrades = { stage: (node: string) => this.#stageOther(node) };
+  #secondBundle: Promise<NodeBundle> | undefined;
   #links: LocalLinks | undefined;
   #home: string | undefined;
   #stopping: Promise<void> | undefined;
@@ -60,6 +67,11 @@ export class LocalMesh implements Fleet {
     this.faults = new LocalFaultDriver({
       memberOf: (name) => this.#members.find((member) => member.name === name),
       agent: () => this.#links?.agent,
+    });
+    this.outsiders = new LocalOutsiders({
+      networkId: options.networkId,
+      nodes: () => new Map(this.#members.map(({ name, udpPort }) => [name, { host: HOST, port: udpPort }])),
+      links: () => this.#links,
     });
   }
 
@@ -169,6 +181,20 @@ export class LocalMesh implements Fleet {
     return { knownPeers: others.map((other) => other.udpAddress), peerExchange: 'allowed' } as const;
   }
 
+  /** Of the two bundles, the one that the node does not run. */
+  async #stageOther(node: string): Promise<{ readonly bundleSha256: string }> {
+    const member = this.#members.find(({ name }) => name === node);
+    if (member === undefined || this.#home === undefined) throw new Error(`${node} is not part of this mesh`);
+    const { bundle, upgradeBundle } = this.#options;
+    this.#secondBundle ??= makeSecondBundle(bundle, {
+      home: join(this.#home, 'second-bundle'),
+      from: upgradeBundle,
+    });
+    const second = await this.#secondBundle;
+    member.bundle = member.bundle.sha256 === bundle.sha256 ? second : bundle;
+    return { bundleSha256: member.bundle.sha256 };
+  }
+
   #host(member: LocalMember, node: Endpoint, runner: Endpoint): MeshHost {
     return {
       name: member.name,
@@ -185,7 +211,7 @@ export class LocalMesh implements Fleet {
     for (const member of this.#members) member.close();
     const stopAll = (role: Role) => Promise.all(this.#members.map((member) => member.stop(role)));
     try {
-      await this.faults.close();
+      await Promise.all([this.faults.close(), this.outsiders.close()]);
       const runners = stopAll('runner');
       await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
       await Promise.all([runners, stopAll('node')]);

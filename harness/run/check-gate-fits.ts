@@ -43,7 +43,7 @@ export function checkGateFits(loaded: LoadedGate, scenarios: readonly string[]):
 function refuseUnknown({ gate, source }: LoadedGate, unknown: string | undefined): void {
   if (unknown === undefined) return;
   const objective = gate.objectives.find((candidate) =>
-    [...(candidate.scenarios ?? []), ...candidate.exemptTargetsOf].includes(unknown),
+    [...(candidate.scenarios ?? []), ...candidate.exceptIn, ...candidate.exemptTargetsOf].includes(unknown),
   );
   const place = objective === undefined ? 'requires_scenarios' : `objective "${objective.name}"`;
   throw new UsageError(

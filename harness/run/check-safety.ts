@@ -1,6 +1,7 @@
 import { UsageError } from '../../kit/errors.ts';
 import { HARMLESS } from '../../proofs/safety-schema.ts';
 import { scenarioNamed } from '../../scenarios/registry.ts';
+import { harmOf } from '../../scenarios/scenario.ts';
 import { ALLOW_FLAGS, refusalOf } from '../faults/safety-nets.ts';
 import type { RunOptions } from './run-options.ts';
 
@@ -12,7 +13,9 @@ import type { RunOptions } from './run-options.ts';
 export function checkSafety({ scenarios, nodes, anchor, safety = HARMLESS }: RunOptions): void {
   const fleet = { anchor, nodes: nodes.map(({ name }) => name) };
   for (const request of scenarios) {
-    const { name, destructive, options, plannedFaults } = scenarioNamed(request.name);
+    const scenario = scenarioNamed(request.name);
+    const { name, options, plannedFaults } = scenario;
+    const destructive = harmOf(scenario, request.options);
     if (destructive !== null && !safety.allowed.includes(destructive)) {
       const flag = ALLOW_FLAGS[destructive];
       throw new UsageError(

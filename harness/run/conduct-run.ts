@@ -1,13 +1,14 @@
 import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { FaultError } from '../../kit/errors.ts';
+import type { Signing } from '../../kit/signing.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
 import { FaultController } from '../faults/fault-controller.ts';
-import type { Fleet, ProcessEnd } from '../fleet/mesh-host.ts';
+import type { ControlChange, Fleet, ProcessEnd } from '../fleet/mesh-host.ts';
 import { waitForMesh } from '../fleet/mesh-ready.ts';
 import { discoverRunners, identifyNodes } from '../matrix/identify.ts';
 import { openControlChannel } from '../matrix/open-control-channel.ts';
-import { createOperatorKey } from '../matrix/operator-key.ts';
+import { createOperatorKey, type OperatorKey } from '../matrix/operator-key.ts';
 import type { Identity } from '../matrix/phase-a.ts';
 import { runWindows, type WindowsModules } from './run-windows.ts';
 import { StopWatch } from './stop-watch.ts';
@@ -18,6 +19,8 @@ const BOOT_ID_BUDGET_MS = 2_000;
 
 export interface ConductModules extends Pick<WindowsModules, 'plan' | 'ledger' | 'progress' | 'judgeWindow'> {
   readonly startFleet: (plan: Plan, operatorKeys: readonly string[], signal: AbortSignal) => Promise<Fleet>;
+  /** The key that the runners obey; without it, a fresh one that `startFleet` makes known to them. */
+  readonly operatorKey?: ((signing: Signing) => Promise<OperatorKey>) | undefined;
 }
 
 /**
@@ -36,9 +39,9 @@ export async function conductRun(
   try {
     const signing = await createSigning();
     undo.defer(() => signing.close());
-    const operator = await createOperatorKey(signing);
+    const operator = await (modules.operatorKey ?? createOperatorKey)(signing);
     const fleet = await modules.startFleet(plan, [operator.publicKeyBase64], signal);
-    const ends: Promise<void>[] = []; // one per process
+    const ends: Promise<void>[] = []; // one per process, and per change of the way to one
     undo.defer(() => Promise.all(ends).then(() => {})); // on record before anything closes the evidence
     undo.defer(() => fleet.stop());
     const stops = new StopWatch(plan.safety.stop_on ?? []);
@@ -50,7 +53,13 @@ export async function conductRun(
       if (stage === 'setting up' && expected === 'unexpected') abort.abort(endedTooEarly(end));
     });
 
+    fleet.onControlChange?.((change) => ends.push(recordChange(modules, change, abort)));
+
     const identities = await awaitMesh(modules, fleet, signal);
+    const lookAtHosts = async (window: number | null) => {
+      for (const seen of (await fleet.lookAtHosts?.(window, signal)) ?? []) await ledger.record(seen);
+    };
+    await lookAtHosts(null);
     const channel = await openControlChannel(plan.control, { fleet, identities, operator }, signal);
     undo.defer(() => channel.close());
     const askedMs = realClock.nowMs();
@@ -76,7 +85,18 @@ export async function conductRun(
     stage = 'running';
     const giveUp = (reason: unknown) => abort.abort(reason);
     const { judgeWindow } = modules;
-    const running = { hosts: fleet.hosts, channel, identities, faults, stops, giveUp };
+    const { outsiders, upgrades } = fleet;
+    const running = {
+      hosts: fleet.hosts,
+      lookAtHosts,
+      outsiders,
+      upgrades,
+      channel,
+      identities,
+      faults,
+      stops,
+      giveUp,
+    };
     await runWindows({ plan, ledger, progress, judgeWindow, ...running }, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -121,6 +141,25 @@ async function recordEnd(
   progress.show({ event: 'process_exited', ...exit });
   try {
     await ledger.record({ type: 'process_exited', ...exit, last_words: [...lastWords] });
+  } catch (error) {
+    abort.abort(error);
+  }
+}
+
+async function recordChange(
+  { ledger, progress }: ConductModules,
+  change: ControlChange,
+  abort: AbortController,
+): Promise<void> {
+  const { node } = change;
+  try {
+    if (change.state === 'lost') {
+      progress.show({ event: 'control_lost', node, code: change.code, why: change.why });
+      await ledger.record({ type: 'control_lost', node, code: change.code, why: change.why });
+    } else {
+      progress.show({ event: 'control_regained', node, after_ms: change.afterMs });
+      await ledger.record({ type: 'control_regained', node, after_ms: change.afterMs });
+    }
   } catch (error) {
     abort.abort(error);
   }

@@ -11,7 +11,7 @@ import type { Progress } from '../progress/progress.ts';
 import { checkGateFits } from './check-gate-fits.ts';
 import { checkSafety } from './check-safety.ts';
 import { concludeRun } from './conclude-run.ts';
-import { conductRun } from './conduct-run.ts';
+import { type ConductModules, conductRun } from './conduct-run.ts';
 import type { ExitCode } from './exit-code.ts';
 import { InterruptError } from './interrupt-error.ts';
 import { type LoadedGate, loadGate } from './load-gate.ts';
@@ -28,6 +28,7 @@ export interface RunModules {
   readonly network: string;
   readonly progress: Progress;
   readonly startFleet: (plan: Plan, operatorKeys: readonly string[], signal: AbortSignal) => Promise<Fleet>;
+  readonly operatorKey?: ConductModules['operatorKey'];
 }
 
 /**

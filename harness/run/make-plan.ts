@@ -3,6 +3,7 @@ import { schemaError } from '../../kit/toml.ts';
 import { allDirectedPairs, type Plan, planSchema } from '../../proofs/plan-schema.ts';
 import { HARMLESS } from '../../proofs/safety-schema.ts';
 import { scenarioNamed } from '../../scenarios/registry.ts';
+import { harmOf } from '../../scenarios/scenario.ts';
 import type { RunOptions, ScenarioRequest } from './run-options.ts';
 import { gridOf } from './window-grid.ts';
 
@@ -54,8 +55,9 @@ export function makePlan(options: RunOptions, facts: PlanFacts): Plan {
 }
 
 function planScenario(request: ScenarioRequest) {
-  const { name, destructive, options } = scenarioNamed(request.name);
+  const scenario = scenarioNamed(request.name);
+  const { name, options } = scenario;
   const parsed = options.safeParse(request.options);
   if (!parsed.success) throw schemaError(`scenario ${name}`, request.options, parsed.error);
-  return { name, destructive, options: parsed.data };
+  return { name, destructive: harmOf(scenario, parsed.data), options: parsed.data };
 }

@@ -63,6 +63,7 @@ function soak(
       reasons: [],
       findings: [],
     }),
+    lookAtHosts: async () => {},
     giveUp: () => {},
   } satisfies WindowsModules;
   return { modules, events };

@@ -3,7 +3,7 @@ import { messageOf } from '../../kit/errors.ts';
 import type { EvidenceRecord, Verdict } from '../../proofs/evidence.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
 import type { FaultController } from '../faults/fault-controller.ts';
-import type { MeshHost } from '../fleet/mesh-host.ts';
+import type { MeshHost, OutsiderPlace, UpgradePlace } from '../fleet/mesh-host.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import type { Identity } from '../matrix/phase-a.ts';
 import type { Progress } from '../progress/progress.ts';
@@ -22,7 +22,11 @@ export interface WindowsModules {
   readonly channel: ControlChannel;
   readonly identities: ReadonlyMap<string, Identity>;
   readonly faults: FaultController;
+  readonly outsiders?: OutsiderPlace | undefined;
+  readonly upgrades?: UpgradePlace | undefined;
   readonly judgeWindow: (window: number) => Verdict;
+  /** Puts on record what the machines show of themselves. */
+  readonly lookAtHosts: (window: number) => Promise<void>;
   readonly stops: StopWatch;
   /** Ends the run, for a reason that no caller could catch. */
   readonly giveUp: (reason: unknown) => void;
@@ -117,6 +121,7 @@ async function conductWindow(
   await record({ type: 'window_started', window, planned_offset_ms: offsetMs, late_ms: lateMs });
   progress.show({ event: 'window_started', window, late_ms: lateMs });
   try {
+    await modules.lookAtHosts(window);
     await runWindow({ ...modules, telemetry, record, enter }, window, signal);
   } catch (error) {
     const why = messageOf(signal.aborted ? signal.reason : error);

@@ -7,7 +7,8 @@ import { SCENARIO_MEASURES } from '../../proofs/scenario-measures.ts';
 import type { Faults } from '../../scenarios/faults.ts';
 import type { Outsiders } from '../../scenarios/outsiders.ts';
 import type { MatrixAccess, ScenarioContext } from '../../scenarios/scenario.ts';
-import type { MeshHost } from '../fleet/mesh-host.ts';
+import type { Upgrades } from '../../scenarios/upgrades.ts';
+import type { MeshHost, OutsiderPlace, UpgradePlace } from '../fleet/mesh-host.ts';
 import { runBurst } from '../matrix/burst.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import { type Identity, runPhaseA, sendPairs } from '../matrix/phase-a.ts';
@@ -25,6 +26,10 @@ export interface ContextModules {
   readonly channel: ControlChannel;
   readonly record: (record: EvidenceRecord) => Promise<void>;
   readonly progress: Progress;
+  /** Where hostile programs may run; left out where there is no such place. */
+  readonly outsiders?: OutsiderPlace | undefined;
+  /** How nodes get another bundle; left out where they cannot. */
+  readonly upgrades?: UpgradePlace | undefined;
 }
 
 interface Place {
@@ -49,7 +54,8 @@ export function scenarioContext(
     signal,
     record,
     faults,
-    outsiders: NO_OUTSIDERS,
+    outsiders: outsidersAt(modules.outsiders, signal),
+    upgrades: modules.upgrades ?? NO_UPGRADES,
     mesh: new MeshView({ window, scenario }, { ...modules, signal }),
     matrix: matrixAccess(modules, { window, scenario }, random, signal),
     async measure({ name, value, node = null, peer = null, why = null }) {
@@ -99,15 +105,20 @@ function matrixAccess(
   };
 }
 
-const NO_OUTSIDERS: Outsiders = {
-  join: () =>
+const NO_UPGRADES: Upgrades = {
+  stage: () =>
     Promise.reject(
-      new FaultError(
-        'OUTSIDERS_UNAVAILABLE',
-        'this fleet offers no place to run programs from outside the roster',
-      ),
+      new FaultError('UPGRADE_UNAVAILABLE', 'this fleet has no second bundle to restart its nodes onto'),
     ),
 };
+
+function outsidersAt(place: OutsiderPlace | undefined, signal: AbortSignal): Outsiders {
+  const why = 'this fleet offers no place to run programs from outside the roster';
+  return {
+    join: (request) =>
+      place?.join(request, signal) ?? Promise.reject(new FaultError('OUTSIDERS_UNAVAILABLE', why)),
+  };
+}
 
 /** Calls `act` with the newest value, at most once every `ms`; what comes between is not told. */
 function atMostEvery<T>(ms: number, act: (value: T) => void): (value: T) => void {

@@ -26,7 +26,8 @@ interface AttemptModules {
 
 /**
  * Transmits `body` on the live link and waits for what ends the try first: the reply, the loss of the link, the
- * deadline, or so long a silence of the link that it must be dead (`onSilence` is then called as the try ends).
+ * deadline, or so long a silence since `unansweredSinceMs` that the link must be dead (`onSilence` is then called as
+ * the try ends).
  * The request's stream is given up with the try. Rejects only when `signal` aborts, with its reason.
  */
 export async function transmit(
@@ -35,11 +36,14 @@ export async function transmit(
   body: Uint8Array,
   {
     untilMs,
+    unansweredSinceMs,
     signal,
     onStage,
     onSilence,
   }: {
     readonly untilMs: number;
+    /** When this message was first sent on this link; now, unless this is a retry. */
+    readonly unansweredSinceMs?: number;
     readonly signal: AbortSignal;
     readonly onStage: (stage: AckStage, tookMs: number) => void;
     readonly onSilence?: (silentMs: number) => void;
@@ -48,7 +52,8 @@ export async function transmit(
   const isLost = () => watch.linkTo(link.agentId)?.generation !== link.generation;
   const startMs = clock.nowMs();
   const path = pathTo?.(link.peerId);
-  const limitMs = path ? silenceLimitMs(path, untilMs - startMs) : Number.POSITIVE_INFINITY;
+  const limitMs = path ? silenceLimitMs(path) : Number.POSITIVE_INFINITY;
+  const firstSentMs = unansweredSinceMs ?? startMs;
   let sinceMs = startMs;
   const stageEnded = (stage: AckStage) => {
     const nowMs = clock.nowMs();
@@ -72,14 +77,14 @@ export async function transmit(
       },
       (error: unknown) => settle(isLost() ? { type: 'link_lost' } : failureEvent(error)),
     );
-    if (startMs + limitMs < untilMs) {
-      clock.sleep(limitMs, stop).then(
+    if (firstSentMs + limitMs < untilMs) {
+      clock.sleep(Math.max(0, firstSentMs + limitMs - startMs), stop).then(
         async () => {
           await new Promise(setImmediate); // what came while this process was busy must be read before it is missed
           const now = stop.aborted || isLost() ? undefined : pathTo?.(link.peerId);
-          const waitedMs = clock.nowMs() - startMs;
+          const waitedMs = clock.nowMs() - firstSentMs;
           if (now === undefined || !isSilent(now, limitMs, waitedMs)) return;
-          settle(TIMED_OUT);
+          settle({ type: 'link_silent' });
           onSilence?.(waitedMs);
         },
         () => {}, // the try is over

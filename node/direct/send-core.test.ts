@@ -23,9 +23,37 @@ test('the first try leaves the smaller of 6 s and half of the window to the retr
   }
 });
 
+test('a link may be found as late as a dial at 1.5 s round-trip time takes, and its message still be answered', () => {
+  const { core, first } = started(10_000, 8_000);
+  expect(first.action).toEqual({ type: 'find_link', untilMs: 6_000, lostGeneration: null });
+  const action = core.on(LINKED, 4_500).action;
+  expect(action).toEqual({ type: 'transmit', untilMs: 7_250 });
+});
+
+test('a retry whose link proves dead goes out once more on a new one; a first try becomes the retry', () => {
+  const { core } = started(10_000, 8_000);
+  core.on(LINKED, 0);
+  core.on({ type: 'timed_out' }, 4_000);
+  core.on(LINKED, 4_000);
+  const again = core.on({ type: 'link_silent' }, 5_000);
+  expect(again).toEqual({
+    outcomes: [],
+    action: { type: 'find_link', untilMs: 6_800, lostGeneration: null },
+  });
+  expect(core.on({ type: 'linked', generation: 2 }, 5_200).action).toEqual({
+    type: 'transmit',
+    untilMs: 8_000,
+  });
+  expect(core.on(ACCEPTED, 5_300).outcomes).toEqual(['sender_accepted', 'sender_retry_accepted']);
+
+  const early = started(40_000, 30_000).core;
+  early.on(LINKED, 0);
+  expect(early.on({ type: 'link_silent' }, 5_000).outcomes).toEqual(['sender_ack_timeout']);
+});
+
 test('time spent on finding the link is taken from the budget, never added', () => {
   const { core, first } = started(4_000, 8_000);
-  expect(first.action).toEqual({ type: 'find_link', untilMs: 2_000, lostGeneration: null });
+  expect(first.action).toEqual({ type: 'find_link', untilMs: 2_400, lostGeneration: null });
   expect(core.on(LINKED, 2_000).action).toEqual({ type: 'transmit', untilMs: 3_000 });
   core.on({ type: 'timed_out' }, 3_000);
   expect(core.on(LINKED, 3_000).action).toEqual({ type: 'transmit', untilMs: 4_000 });
@@ -66,7 +94,7 @@ test('a refusal is final', () => {
 });
 
 const anyEvent = fc.oneof(
-  fc.record({ type: fc.constantFrom('link_lost' as const, 'timed_out' as const) }),
+  fc.record({ type: fc.constantFrom('link_lost' as const, 'link_silent' as const, 'timed_out' as const) }),
   fc.record({ type: fc.constantFrom('stream_failed' as const, 'congested' as const), why: fc.constant('x') }),
   fc
     .constantFrom(

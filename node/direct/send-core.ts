@@ -1,7 +1,9 @@
 import type { AckOutcome } from '../api/schema/ack.ts';
 import type { DecodedResponse, RejectReason } from './ack-protocol.ts';
 
-const LINK_WAIT_MS = 3_000;
+/** A dial is three round trips and 4.5 s were measured at 1.5 s each; the message itself needs one more. */
+const LINK_WAIT_MS = 6_000;
+const LINK_WAIT_SHARE = 0.6;
 const RELINK_WAIT_MS = 250;
 const RETRY_MS = 6_000;
 /** More than the one of the nearest system: a link may be replaced faster than a far peer can answer. */
@@ -19,6 +21,8 @@ export type SendEvent =
   | { readonly type: 'replied'; readonly response: DecodedResponse }
   /** The link that carried the request is no longer the live one. */
   | { readonly type: 'link_lost' }
+  /** Nothing at all came over the link for so long that it was given up. */
+  | { readonly type: 'link_silent' }
   /** The stream failed although its link lives. */
   | { readonly type: 'stream_failed'; readonly why: string }
   /** Our side has too much under way to this peer already; nothing was transmitted. */
@@ -54,7 +58,7 @@ export interface SendStep {
  * The life of one acknowledged send, without I/O: find the live link, transmit, and on silence transmit once more with
  * the same request id. The first try leaves the smaller of 6 s and half of the acknowledgement window to the retry.
  * A link replaced under a try costs no try: the request is issued again on the new link when that appears
- * within 250 ms, at most 8 times per try. A reply of any kind other than "closing" ends the send. No action outlasts the budget.
+ * within 250 ms, at most 8 times per try, and so is a retry whose link turns out to be dead. A reply of any kind other than "closing" ends the send. No action outlasts the budget.
  */
 export class SendCore {
   readonly #deadlineAtMs: number;
@@ -90,12 +94,14 @@ export class SendCore {
         return this.#replied(event.response, nowMs);
       case 'link_lost':
         return this.#linkLost(nowMs);
+      case 'link_silent':
+        return this.#linkSilent(nowMs);
       case 'stream_failed':
         return this.#tryFailed('sender_response_incomplete', { kind: 'disconnected', why: event.why }, nowMs);
       case 'congested':
         return this.#ended([], { kind: 'congested', why: event.why });
       case 'timed_out':
-        return this.#tryFailed('sender_ack_timeout', { kind: 'timed_out', stage: this.#stage() }, nowMs);
+        return this.#timedOut(nowMs);
     }
   }
 
@@ -108,7 +114,7 @@ export class SendCore {
   }
 
   #findLink(nowMs: number): SendAction {
-    const share = Math.min(LINK_WAIT_MS, (this.#endMs() - nowMs) / 2);
+    const share = Math.min(LINK_WAIT_MS, (this.#endMs() - nowMs) * LINK_WAIT_SHARE);
     return { type: 'find_link', untilMs: nowMs + Math.max(0, share), lostGeneration: null };
   }
 
@@ -136,6 +142,18 @@ export class SendCore {
     this.#reissuing = true;
     const untilMs = Math.min(nowMs + RELINK_WAIT_MS, this.#tryEndMs(this.#endMs()));
     return { outcomes: [], action: { type: 'find_link', untilMs, lostGeneration: this.#generation } };
+  }
+
+  /** The try on a dead link is over; a retry whose link proves dead is issued again, since a dial may yet help it. */
+  #linkSilent(nowMs: number): SendStep {
+    if (this.#tryNumber === 1 || this.#reissues >= REISSUES_PER_TRY) return this.#timedOut(nowMs);
+    this.#reissues += 1;
+    this.#reissuing = true;
+    return { outcomes: [], action: this.#findLink(nowMs) };
+  }
+
+  #timedOut(nowMs: number): SendStep {
+    return this.#tryFailed('sender_ack_timeout', { kind: 'timed_out', stage: this.#stage() }, nowMs);
   }
 
   #linkMissing(nowMs: number): SendStep {

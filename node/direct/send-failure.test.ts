@@ -71,7 +71,7 @@ test('an agent never seen is an immediate error of its own', async () => {
   expect(statsOf(a)).toMatchObject({ outgoing_send_total: 1, outgoing_send_failed: 1 });
 });
 
-test('a known agent without a link is waited for 3 s and then likely offline', async () => {
+test('a known agent without a link is waited for 6 s and then likely offline', async () => {
   const { clock, a, b } = pair();
   a.transport.disconnect(b.transport);
   const { error, tookMs } = await sendAndWait(clock, a, b);
@@ -79,7 +79,7 @@ test('a known agent without a link is waited for 3 s and then likely offline', a
     code: 'PEER_LIKELY_OFFLINE',
     details: { attempts: 0, budget_stage: 'link_wait' },
   });
-  expect(tookMs).toBe(3_000);
+  expect(tookMs).toBe(6_000);
 });
 
 test('a connection that ends under the send and does not come back is a disconnected peer', async () => {

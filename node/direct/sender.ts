@@ -85,6 +85,7 @@ export class DirectSender {
   async #run(core: SendCore, agentId: AgentId, body: Uint8Array, signal: AbortSignal): Promise<Finish> {
     const { clock, watch, ensureLink } = this.#modules;
     let link: PeerLink | undefined;
+    let unanswered: { readonly generation: number; readonly sinceMs: number } | undefined;
     let step = core.start(clock.nowMs());
     for (;;) {
       for (const outcome of step.outcomes) this.#record(link, outcome);
@@ -96,7 +97,10 @@ export class DirectSender {
         link = found ?? link;
         event = found ? { type: 'linked', generation: found.generation } : { type: 'no_link' };
       } else if (link) {
-        event = await this.#transmit(link, body, action.untilMs, signal);
+        if (unanswered?.generation !== link.generation)
+          unanswered = { generation: link.generation, sinceMs: clock.nowMs() };
+        const bounds = { untilMs: action.untilMs, unansweredSinceMs: unanswered.sinceMs, signal };
+        event = await this.#transmit(link, body, bounds);
       } else {
         event = { type: 'link_lost' };
       }
@@ -107,13 +111,15 @@ export class DirectSender {
   async #transmit(
     link: PeerLink,
     body: Uint8Array,
-    untilMs: number,
-    signal: AbortSignal,
+    bounds: {
+      readonly untilMs: number;
+      readonly unansweredSinceMs: number;
+      readonly signal: AbortSignal;
+    },
   ): Promise<SendEvent> {
     const { ackStats, clock } = this.#modules;
     return await transmit(this.#modules, link, body, {
-      untilMs,
-      signal,
+      ...bounds,
       onStage: (stage, tookMs) => ackStats.stage(link, stage, tookMs, clock.wallMs()),
       onSilence: (silentMs) =>
         this.#closeDeaf(link, `nothing came for ${Math.round(silentMs)} ms after a message`),
@@ -169,7 +175,7 @@ export class DirectSender {
       signal,
       onStage: () => {}, // the rows are of messages
     });
-    if (event.type === 'timed_out') return { ok: false, error: 'timeout' };
+    if (event.type === 'timed_out' || event.type === 'link_silent') return { ok: false, error: 'timeout' };
     if (event.type !== 'replied') return { ok: false, error: 'peer_disconnected' };
     if (event.response.kind === 'accepted') return { ok: true, rttMs: clock.nowMs() - startMs };
     return { ok: false, error: event.response.kind };

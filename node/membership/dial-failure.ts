@@ -11,6 +11,7 @@ const MEANING: Readonly<Record<string, DialFailure>> = {
   WRONG_PEER: 'wrong_peer',
   WRONG_NETWORK: 'policy',
   Banned: 'policy',
+  PEER_BANNED: 'pool', // by either side, and for a while only
   PROTOCOL_VERSION: 'pool', // it may be upgraded, but not by being asked each second
 };
 

@@ -143,7 +143,9 @@ describe('lanes', () => {
     });
     mesh.hub.tamper = (_from, _to, frame, trafficClass) => (trafficClass === 'gossip' ? 'stall' : frame);
     await Promise.all(Array.from({ length: 200 }, (_, at) => us.pubsub.publish(topic, bytes(`${at}`))));
-    expect(stagesOf(us).admission.dropped_bulk_backpressure).toBe(200 - 64);
+    const { admitted_bulk, dropped_bulk_backpressure } = stagesOf(us).admission;
+    expect(admitted_bulk).toBe(64);
+    expect(dropped_bulk_backpressure).toBeGreaterThanOrEqual(200 - 64); // more when they are asked for already
     mesh.hub.tamper = (_from, _to, frame) => frame;
     await untilTrue('all are there', () => received === 200);
   });

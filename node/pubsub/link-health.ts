@@ -104,7 +104,7 @@ export class LinkHealth {
 
   /** QUIC has taken nothing of what was sent on `topics` until its timeout. */
   stalled(peer: PeerId, topics: ReadonlySet<string>, nowMs: number): readonly GossipEffect[] {
-    return this.#timedOut(peer, topics, nowMs);
+    return this.#timedOut(peer, { topics, isSilent: false }, nowMs);
   }
 
   tick(nowMs: number): GossipEffect[] {
@@ -126,7 +126,7 @@ export class LinkHealth {
     if (type === 'ask') return [{ type: 'control', peer, frame: { kind: 'echo', number: outcome.number } }];
     if (type === 'timedOut') {
       this.counts.echoTimeouts += 1;
-      return this.#timedOut(peer, outcome.topics, nowMs);
+      return this.#timedOut(peer, outcome, nowMs);
     }
     for (const topic of outcome.topics) this.#confirmed(peer, topic, nowMs);
     return [];
@@ -141,14 +141,20 @@ export class LinkHealth {
     topics.get(topic)?.wake(peer);
   }
 
-  #timedOut(peer: PeerId, topics: ReadonlySet<string>, nowMs: number): GossipEffect[] {
+  #timedOut(
+    peer: PeerId,
+    { topics, isSilent }: { readonly topics: ReadonlySet<string>; readonly isSilent: boolean },
+    nowMs: number,
+  ): GossipEffect[] {
     const effects: GossipEffect[] = [];
     for (const topic of topics) {
       const tally = this.tallies.of(peer, topic);
       tally.timedOut(nowMs);
       const verdict = this.#modules.cooling.timedOut(peer, topic, nowMs);
       if (verdict === 'probeFailed') tally.cool(nowMs);
-      if (verdict === 'ripe') effects.push(...this.#ripe(peer, topic, nowMs));
+      // A silent peer is likelier dead than slow: five timeouts would take too long.
+      if (verdict === 'ripe' || (verdict === 'counted' && isSilent))
+        effects.push(...this.#ripe(peer, topic, nowMs));
     }
     return effects;
   }

@@ -173,9 +173,9 @@ export class Outbound {
     let isWaiting = false;
     for (const [peer, { waves }] of this.#peers) {
       for (const wave of waves.expire(clock.nowMs())) {
-        for (const topic of wave.topics) tallies.of(peer, topic).sendTimeouts += 1;
         const { topics } = wave;
         if (topics.size > 0 && waves.isNewStall(wave, clock.nowMs())) stalled(peer, topics);
+        else for (const topic of topics) tallies.of(peer, topic).sendTimeouts += 1;
       }
       isWaiting ||= waves.isWaiting;
     }

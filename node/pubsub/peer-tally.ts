@@ -10,7 +10,7 @@ const MAX_ROWS = 16_384;
 export class PeerTally {
   /** Frames that QUIC took. */
   sendSuccesses = 0;
-  /** Echoes that stayed unanswered in time after something was sent, and stalls; see `EchoWatch`. */
+  /** Echoes that stayed unanswered in time after something was sent, and waves of sends that were given up. */
   sendTimeouts = 0;
   coolingEvents = 0;
   recoveryProbes = 0;

@@ -23,6 +23,7 @@ export const CLOSE_CODES = {
   PROTOCOL_VERSION: 0x4e5b27,
   NO_CERTIFICATE: 0x4e5b28,
   TOO_MANY_LINKS: 0x4e5b29,
+  PEER_BANNED: 0x4e5b2a,
 } as const;
 
 export type CloseName = keyof typeof CLOSE_CODES;

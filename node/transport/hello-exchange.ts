@@ -21,12 +21,15 @@ import type { PeerId } from './transport.ts';
 
 const HELLO_STREAM = 0;
 const HELLO_URGENCY = 0;
-/** What a peer is told that comes when all links are taken. */
-export const NO_ROOM = 'this node has as many links as it may have';
-
 /** A key pair and the id that its public key hashes to. */
 export interface Identity extends Signer {
   readonly id: string;
+}
+
+/** A hello that is refused, and what the peer is told. */
+export interface Refusal {
+  readonly name: RefusalName;
+  readonly why: string;
 }
 
 export interface HelloModules {
@@ -40,8 +43,8 @@ export interface HelloModules {
   readonly agent: Identity;
   readonly signing: Signing;
   readonly needsPump: () => void;
-  /** Whether one more link may be had with this peer. */
-  readonly hasRoomFor: (peerId: PeerId) => boolean;
+  /** Why this peer may have no link now; undefined when it may. */
+  readonly turnsAway: (peerId: PeerId) => Refusal | undefined;
   readonly refuse: (name: RefusalName, why: string) => void;
   /** Both sides have accepted each other. */
   readonly accepted: (theirs: Hello) => void;
@@ -147,8 +150,9 @@ export class HelloExchange {
       this.#refuse(refusal.name, refusal.why);
       return;
     }
-    if (!this.#modules.hasRoomFor(peerIdOf(hello))) {
-      this.#refuse('TOO_MANY_LINKS', NO_ROOM);
+    const turnedAway = this.#modules.turnsAway(peerIdOf(hello));
+    if (turnedAway !== undefined) {
+      this.#refuse(turnedAway.name, turnedAway.why);
       return;
     }
     const peer = { hello, helloBytes, certificateSha256: peerCertificateSha256 };

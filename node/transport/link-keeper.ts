@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
+import { BoundedMap } from '../../kit/bounded.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Signing } from '../../kit/signing.ts';
 import { isUnspecified, unmapped } from './addresses.ts';
 import type { CloseReason } from './close-codes.ts';
 import { type DialOutcome, dialError } from './dial-outcome.ts';
 import { agentIdOf, type Hello, peerIdOf } from './hello.ts';
-import type { Identity } from './hello-exchange.ts';
+import type { Identity, Refusal } from './hello-exchange.ts';
 import { LinkTable } from './link-table.ts';
 import { PeerSession, type SessionOwner } from './peer-session.ts';
 import type { QuicConnection } from './quic-connection.ts';
@@ -14,6 +15,10 @@ import type { LinkEvent, LinkEventName, PeerId, PeerLink, TrafficClass } from '.
 import { transportError } from './transport-error.ts';
 import { TransportCounters } from './transport-stats.ts';
 import type { TransportTuning } from './tuning.ts';
+
+const MAX_BANS = 4_096;
+const NO_ROOM: Refusal = { name: 'TOO_MANY_LINKS', why: 'this node has as many links as it may have' };
+const BANNED: Refusal = { name: 'PEER_BANNED', why: 'this node has banned its peer for a while' };
 
 export type FrameHandler = (link: PeerLink, frame: Uint8Array) => void | Promise<void>;
 export type RequestHandler = (link: PeerLink, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
@@ -41,6 +46,7 @@ export class LinkKeeper implements SessionOwner {
   readonly listeners = new Set<(event: LinkEvent) => void>();
   requestHandler: RequestHandler | undefined;
   readonly #clock: Clock;
+  readonly #bannedUntilMs = new BoundedMap<PeerId, number>({ max: MAX_BANS });
   readonly #dials = new Map<PeerSession, DialOutcome>();
   /** Sessions that were never canonical: nobody heard of their beginning, so nobody hears of their end. */
   readonly #lost = new WeakSet<PeerSession>();
@@ -103,9 +109,18 @@ export class LinkKeeper implements SessionOwner {
     for (const session of this.sessions) session.tick(nowMs);
   }
 
-  /** A peer that has a link may always take another, which replaces it. */
-  hasRoomFor(peerId: PeerId): boolean {
-    return this.table.size < this.tuning.maxLinks || this.table.get(peerId) !== undefined;
+  /** A peer that has a link may always take another, which replaces it; one that is banned may not. */
+  turnsAway(peerId: PeerId): Refusal | undefined {
+    if ((this.#bannedUntilMs.get(peerId) ?? 0) > this.nowMs()) return BANNED;
+    const hasRoom = this.table.size < this.tuning.maxLinks || this.table.get(peerId) !== undefined;
+    return hasRoom ? undefined : NO_ROOM;
+  }
+
+  /** Ends the live link to `peerId`, and refuses new ones for a while. */
+  ban(peerId: PeerId, detail: string): void {
+    this.#bannedUntilMs.delete(peerId); // so that the newest ban is the last to be forgotten
+    this.#bannedUntilMs.set(peerId, this.nowMs() + this.tuning.banMs);
+    this.table.session(peerId)?.connection.close('Banned', detail);
   }
 
   established(session: PeerSession, theirs: Hello, contender: Contender): PeerLink {

@@ -4,7 +4,7 @@ import type { Signing } from '../../kit/signing.ts';
 import { unmapped } from './addresses.ts';
 import type { CloseReason, RefusalName } from './close-codes.ts';
 import { connectionIdOf, type Hello, peerIdOf } from './hello.ts';
-import { HelloExchange, type Identity, NO_ROOM } from './hello-exchange.ts';
+import { HelloExchange, type Identity, type Refusal } from './hello-exchange.ts';
 import { judgeVitals } from './link-watch.ts';
 import { PeerStreams, type StreamsFailure } from './peer-streams.ts';
 import type { ConnectionUser, QuicConnection } from './quic-connection.ts';
@@ -22,8 +22,8 @@ export interface SessionOwner {
   readonly log: Logger;
   readonly certificateSha256: Uint8Array;
   nowMs(): number;
-  /** Whether one more link may be had with this peer. */
-  hasRoomFor(peerId: PeerId): boolean;
+  /** Why this peer may have no link now; undefined when it may. */
+  turnsAway(peerId: PeerId): Refusal | undefined;
   /** Both sides proved themselves; gives the link under which this session's frames are delivered. */
   established(session: PeerSession, theirs: Hello, contender: Contender): PeerLink;
   deliver(session: PeerSession, trafficClass: TrafficClass, frame: Uint8Array): void | Promise<void>;
@@ -160,7 +160,7 @@ export class PeerSession implements ConnectionUser {
       agent,
       signing,
       needsPump: () => this.connection.schedulePump(),
-      hasRoomFor: (peerId) => this.#owner.hasRoomFor(peerId),
+      turnsAway: (peerId) => this.#owner.turnsAway(peerId),
       refuse: (name, why) => this.#refuse(name, why),
       accepted: (theirs) => this.#accept(theirs, peerCertificateSha256),
       broken: (error) => {
@@ -175,8 +175,9 @@ export class PeerSession implements ConnectionUser {
     clearTimeout(this.#deadline);
     const owner = this.#owner;
     const { connection } = this;
-    if (!owner.hasRoomFor(peerIdOf(theirs))) {
-      this.#refuse('TOO_MANY_LINKS', NO_ROOM); // others took the room during this hello
+    const turnedAway = owner.turnsAway(peerIdOf(theirs)); // others took the room during this hello, or it was banned
+    if (turnedAway !== undefined) {
+      this.#refuse(turnedAway.name, turnedAway.why);
       return;
     }
     const isOurs = connection.initiator === 'us';

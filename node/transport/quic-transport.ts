@@ -184,7 +184,8 @@ export class QuicTransport implements Transport {
 
   closeLink(peerId: PeerId, reason: string, detail = reason): void {
     const name = isCloseName(reason) ? reason : 'LifecycleCleanup';
-    this.#keeper.table.session(peerId)?.connection.close(name, detail);
+    if (name === 'Banned') this.#keeper.ban(peerId, detail);
+    else this.#keeper.table.session(peerId)?.connection.close(name, detail);
   }
 
   /** How the live link to `peerId` does now; undefined when there is none. */

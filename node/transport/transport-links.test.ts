@@ -10,9 +10,11 @@ function isSettled(...nodes: readonly RigNode[]): boolean {
   return nodes.every(({ transport }) => transport.stats().openConnections === transport.links().length);
 }
 
-test('100 simultaneous dials leave both ends with the same one connection, and every message arrives', async () => {
+// A frame carries no acknowledgement: what QUIC took on a link that was then superseded arrives if it can within the
+// drain, 5 s. Both ends live in this process, whose hundred hellos can hold it up for a second or more.
+test('100 simultaneous dials leave both ends with the same one connection, and every message arrives in its drain', async () => {
   await using rig = new TransportRig();
-  const options = { tuning: { drainMs: 1_500, tickMs: 50 } };
+  const options = { tuning: { tickMs: 50 } };
   const [a, b] = [await rig.node(options), await rig.node(options)];
   const got: string[] = [];
   b.transport.onFrame('direct', (_link, frame) => void got.push(Buffer.from(frame).toString()));
@@ -30,7 +32,8 @@ test('100 simultaneous dials leave both ends with the same one connection, and e
     }
   })();
   await Promise.all([...dials, sending]);
-  await until('the superseded connections to go', () => isSettled(a, b) || undefined, soon);
+  const drained = { budgetMs: 15_000, everyMs: 20 };
+  await until('the superseded connections to go', () => isSettled(a, b) || undefined, drained);
   expect(a.transport.links()).toHaveLength(1);
   expect(b.transport.links()).toHaveLength(1);
   expect(a.transport.connectionIdOf(b.transport.peerId)).toBe(b.transport.connectionIdOf(a.transport.peerId));
@@ -42,7 +45,7 @@ test('100 simultaneous dials leave both ends with the same one connection, and e
   expect(establishedTotal - replacedTotal).toBe(1);
   expect(disconnectsTotal).toBe(0);
   expect(a.transport.linkTo(b.transport.peerId)?.generation).toBe(establishedTotal);
-});
+}, 60_000);
 
 test('a replaced link is announced, drains and closes by name; the peer is never without a link', async () => {
   await using rig = new TransportRig();

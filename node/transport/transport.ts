@@ -128,7 +128,10 @@ export interface Transport {
   onRequest(handler: (link: PeerLink, body: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>): void;
   /** Calls back for every lifecycle event; gives a function that stops it. */
   onLink(listener: (event: LinkEvent) => void): () => void;
-  /** Ends the live link. `reason` is a name of `close-codes.ts`, which both ends see; `detail` is for their logs. */
+  /**
+   * Ends the live link. `reason` is a name of `close-codes.ts`, which both ends see; `detail` is for their logs. `Banned` also
+   * refuses new links with that peer for ten minutes.
+   */
   closeLink(peerId: PeerId, reason: string, detail?: string): void;
   stats(): TransportStats;
 }

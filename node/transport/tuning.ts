@@ -12,6 +12,7 @@ export interface TransportTuning {
   readonly receiveBytesPerLink: number;
   readonly maxHalfOpenInbound: number;
   readonly maxLinks: number;
+  readonly banMs: number;
   readonly streamsPerConnection: number;
   readonly datagramBytes: number;
   readonly loopbackDatagramBytes: number;
@@ -32,6 +33,7 @@ export const DEFAULT_TUNING: TransportTuning = {
   receiveBytesPerLink: 64 * 1024 * 1024, // frames and requests that are not whole yet or wait for a handler
   maxHalfOpenInbound: 256,
   maxLinks: 512, // keys are free to make: without it strangers could hold any number of proven links
+  banMs: 600_000, // as long as the strikes that lead to it are remembered; keys are free, so it only costs them one
   streamsPerConnection: 4_096, // of requests and their replies
   datagramBytes: 1_350, // fits an Ethernet path with tunnels; QUIC here does not probe for more
   // The loopback interface takes large packets whole; macOS allows 9,216 bytes, QUIC here 16,383.

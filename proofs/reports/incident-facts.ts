@@ -13,6 +13,16 @@ export function incidentFacts(proof: Proof): readonly string[] {
         const last = words === undefined ? '' : `; last words: ${words}`;
         return [`${record.role} ${record.node} ended unexpectedly (${how})${last}`];
       }
+      case 'host_preflight': {
+        const odd = record.checks.filter(({ status }) => status !== 'ok');
+        return odd.map(
+          ({ check, status, said }) => `${record.node} before the run: ${check} (${status}): ${said}`,
+        );
+      }
+      case 'control_lost':
+        return [`the way to ${record.node} was lost, which says nothing about its node: ${record.why}`];
+      case 'control_regained':
+        return [`the way to ${record.node} stood again after ${shortDuration(record.after_ms)}`];
       case 'telemetry_skipped': {
         const where = record.window === null ? 'outside windows' : `in window ${record.window}`;
         return [`${record.rounds} rounds of telemetry were skipped ${where}: ${record.why}`];

@@ -1,0 +1,266 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../kit/deadline.ts';
+import { plantImpostor } from './impostor.ts';
+import { MeshproofProcess } from './meshproof-process.ts';
+import { inside, makeLabsHome, removeLabsHome, timed, whyNoLab } from './own-lab.ts';
+
+const HOSTS = ['lab1', 'lab2', 'lab3', 'lab4', 'lab5', 'lab6'];
+const STEP_BUDGET_MS = 200_000;
+const FROM_ZERO_MS = 240_000;
+const LEASE_MS = 15_000;
+const NODE = '/opt/meshproof/current/program/bin/node';
+const FAULTS = `${NODE} /opt/meshproof/current/program/faults.js`;
+/** What faults leave, found without any code of the fault program. */
+const LOOK = `nft list tables | grep meshproof; tc qdisc show | grep 6d70
+  systemctl list-units --all --plain --no-legend 'meshproof-undo*'; pgrep -af '[f]aults.js'; true`;
+
+const reason = await whyNoLab();
+
+describe.skipIf(reason !== undefined)(
+  `runs over SSH on a lab of six${reason ? ` (skipped: ${reason})` : ''}`,
+  () => {
+    let home: string;
+    let own: string;
+    let dir: string;
+    let onHosts: readonly string[];
+    const stages: string[] = [];
+    const logs: string[] = [];
+
+    /** One stage that an operator would do, with its time. */
+    async function step(name: string, ...args: readonly string[]) {
+      const ended = await timed(STEP_BUDGET_MS, ...args);
+      stages.push(`${name} ${(ended.tookMs / 1_000).toFixed(1)} s`);
+      logs.push(ended.stdout, ended.stderr);
+      return ended;
+    }
+    const startRun = (...args: readonly string[]) =>
+      MeshproofProcess.start('run', ...onHosts, '--telemetry-secs', '2', ...args);
+    const looks = async () => (await Promise.all(HOSTS.map((host) => inside(dir, host, LOOK)))).join('');
+
+    beforeAll(async () => {
+      home = await makeLabsHome();
+      own = await mkdtemp(join(tmpdir(), 'meshproof-e2e-over-ssh-'));
+      dir = join(home, 'lab');
+    });
+    afterAll(async () => {
+      process.stdout.write(`${stages.join(', ')}\n`);
+      await removeLabsHome(home);
+      await rm(own, { recursive: true, force: true });
+    }, 60_000);
+
+    it('from zero, a lab is raised, deployed to, and is a GO with 30 of 30 pairs', {
+      timeout: 600_000,
+    }, async () => {
+      const startMs = performance.now();
+      const up = await step('lab up', 'lab', 'up', '--hosts', '6', '--dir', dir);
+        expect(up.code, up.stderr).toBe(0);
+      const inventory = join(dir, 'inventory.toml');
+      onHosts = ['--inventory', inventory, '--operator-key', join(own, 'operator.key')];
+      const deployed = await step('deploy', 'deploy', ...onHosts);
+      expect(deployed.code, deployed.stderr + deployed.stdout).toBe(0);
+      const runMs = performance.now();
+      await using run = await startRun('--scenarios', 'baseline,fanout_burst');
+      expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(0);
+      stages.push(`run ${((performance.now() - runMs) / 1_000).toFixed(1)} s`);
+      expect(run.events.findLast((event) => event.event === 'pairs_delivered')).toMatchObject({
+        pairs: { length: 30 },
+      });
+      const journal = await readFile(join(run.proofDir, 'journal.ndjson'), 'utf8');
+      for (const type of ['host_preflight', 'program_seen']) {
+        expect(journal.split(`"record":{"type":"${type}"`).length - 1, type).toBe(HOSTS.length);
+      }
+      expect(performance.now() - startMs).toBeLessThan(FROM_ZERO_MS);
+    });
+
+    it('the same artifact is deployed again in less than 15 s, and nothing is restarted', {
+      timeout: 60_000,
+    }, async () => {
+      const pids = () => inside(dir, 'lab2', 'systemctl show -p MainPID --value meshproof-node.service');
+      const before = await pids();
+      const again = await step('second deploy', 'deploy', ...onHosts);
+      expect(again.code, again.stderr + again.stdout).toBe(0);
+      expect(again.tookMs).toBeLessThan(15_000);
+      expect(await pids()).toBe(before);
+    });
+
+    it('harm is felt, gone, and recovered from; no secret is shown meanwhile', {
+      timeout: 300_000,
+    }, async () => {
+      const secrets = await secretsOf(dir, join(own, 'operator.key'));
+      expect(secrets.length).toBe(1 + 1 + HOSTS.length * 4);
+      await using run = await startRun(
+        ...['--scenarios', 'baseline,partition_recovery,restart_storm', '--restart-count', '2'],
+        ...['--partition-pair', 'lab5,lab6', '--block-secs', '10', '--heal-secs', '30'],
+        ...['--environment', 'lab', '--stop-on', 'none', '--allow-partition', '--allow-restart-storm'],
+      );
+      const watching = new AbortController();
+      const seen = commandLines(watching.signal);
+      expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(0);
+      for (const kind of ['cut', 'restart']) {
+        await run.event('fault_state', (fault) => fault.kind === kind && fault.state === 'gone');
+      }
+      await run.event('fault_state', ({ kind, state }) => kind === 'cut' && state === 'bites');
+      watching.abort();
+      expect(await looks()).toBe('');
+      expect((await step('doctor', 'doctor', ...onHosts.slice(0, 2))).code).toBe(0);
+
+      const places: readonly (readonly [place: string, text: string, shows: string])[] = [
+        ['process lists', await seen, 'faults.js'],
+        ['proof', await allText(run.proofDir), 'program_seen'],
+        ['what was printed', [...logs, run.stderr, run.told()].join('\n'), 'lab6'],
+        ...(await Promise.all(
+          HOSTS.map(async (host) => {
+            const journal = await inside(dir, host, 'journalctl --no-pager -o export | strings');
+            return [`journal of ${host}`, journal, 'meshproof-node.service'] as const;
+          }),
+        )),
+      ];
+      for (const [place, text, shows] of places) {
+        expect(text.includes(shows), `${place} was read`).toBe(true);
+        expect(
+          secrets.filter(({ value }) => text.includes(value)).map(({ name }) => name),
+          place,
+        ).toEqual([]);
+      }
+    });
+
+    it('a harness that is killed in the middle of a cut leaves clean hosts', {
+      timeout: 180_000,
+    }, async () => {
+      await inside(dir, 'lab6', 'nft add table inet somebody');
+      await using run = await startRun(
+        ...['--scenarios', 'baseline,partition_recovery', '--partition-pair', 'lab5,lab6'],
+        ...['--block-secs', '60', '--environment', 'lab', '--stop-on', 'none', '--allow-partition'],
+      );
+      await run.event('fault_state', ({ state }) => state === 'bites', STEP_BUDGET_MS);
+      expect(await inside(dir, 'lab6', LOOK)).toMatch(/table inet meshproof_.*\n(.*\n)*.*faults\.js/);
+      run.child.kill('SIGKILL');
+      await until('every host to be clean', async () => ((await looks()) === '' ? true : undefined), {
+        budgetMs: LEASE_MS + 5_000,
+        everyMs: 500,
+      });
+      expect(await inside(dir, 'lab6', 'nft list tables')).toContain('table inet somebody');
+    });
+
+    it('doctor names what another run left, heals exactly that, and says so by its exit code', async () => {
+      const lease = {
+        ...{ run_id: 'other-run', lease_id: 'left', kind: 'cut', ttl_ms: 600_000 },
+        ...{ peers: ['203.0.113.9'], larger_than_bytes: null },
+      };
+      await inside(dir, 'lab3', `echo '${JSON.stringify({ lease })}' | ${FAULTS} apply`);
+      const doctor = (...args: readonly string[]) =>
+        step('doctor', 'doctor', ...onHosts.slice(0, 2), ...args);
+      const found = await doctor();
+      expect(found).toMatchObject({
+        code: 6,
+        stdout: expect.stringMatching(/lab3 {2}standing\n.*other-run/),
+      });
+      expect(await doctor('--heal')).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('lab3  healed'),
+      });
+      expect(await doctor()).toMatchObject({ code: 0 });
+      expect(await looks()).toBe('');
+      await inside(dir, 'lab6', 'nft delete table inet somebody');
+    });
+
+    it("a connection that is cut under a run is the control plane's, and the node is never blamed", {
+      timeout: 180_000,
+    }, async () => {
+      await using run = await startRun('--scenarios', 'baseline,fanout_burst', '--burst-delay-ms', '250');
+      await run.event('scenario_started', ({ scenario }) => scenario === 'fanout_burst', STEP_BUDGET_MS);
+      await inside(dir, 'lab4', 'kill -9 $(pgrep -f "^sshd: .*@" )');
+      expect([0, 2], run.told()).toContain(await run.exit(STEP_BUDGET_MS));
+      expect((await run.event('judged')).reasons.join('\n')).not.toMatch(/NO-GO/);
+    });
+
+    it('a node that says it has joined and holds no UDP port fails by name', {
+      timeout: 240_000,
+    }, async () => {
+      const apiPort = Number(
+        /api_port = (\d+)/.exec(await readFile(join(dir, 'inventory.toml'), 'utf8'))?.[1],
+      );
+      const undo = await plantImpostor(dir, 'lab6', apiPort);
+      try {
+        const verified = await step('verify', 'deploy', '--verify-only', ...onHosts);
+        expect(verified.code).toBe(5);
+        expect(verified.stdout).toMatch(/QUIC_NOT_BOUND.*lab6/);
+        await using run = await startRun('--scenarios', 'baseline');
+        expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(5);
+        expect((await run.event('fault')).message).toMatch(/lab6 has not bound UDP/);
+      } finally {
+        await undo();
+      }
+    });
+
+    it.for([
+      ['no key', 'HOST_KEY_UNKNOWN', ''],
+      ['another key', 'HOST_KEY_CHANGED', `host_key = "SHA256:${'A'.repeat(43)}"\n`],
+    ] as const)('a host with %s pinned is refused before anything is said to it', async ([, code, line]) => {
+      const inventory = await readFile(join(dir, 'inventory.toml'), 'utf8');
+      const at = inventory.indexOf('name = "lab3"');
+      const changed = inventory.slice(0, at) + inventory.slice(at).replace(/host_key = .*\n/, line);
+      const file = join(own, `${code}.toml`);
+      await writeFile(file, changed);
+      const args = ['--operator-key', join(own, 'operator.key'), '--scenarios', 'baseline'];
+      const refused = await step('refused', 'run', '--inventory', file, ...args);
+      expect(refused).toMatchObject({ code: 5, stderr: expect.stringMatching(new RegExp(`lab3.*${code}`)) });
+    });
+  },
+);
+
+interface Secret {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What nobody may see: of the operator, and of every host. */
+async function secretsOf(dir: string, operatorKey: string): Promise<readonly Secret[]> {
+  const lineOf = (text: string) => text.split('\n')[2] ?? ''; // the third of a PEM file, which is of the key itself
+  const own: Secret[] = [
+    { name: 'operator key', value: (await readFile(operatorKey, 'utf8')).trim() },
+    { name: 'SSH key', value: lineOf(await readFile(join(dir, 'id_ed25519'), 'utf8')) },
+  ];
+  const ofHosts = await Promise.all(
+    HOSTS.map(async (host) => {
+      const script = `cat /var/lib/meshproof-node/api-token; echo; cat /var/lib/meshproof-runner/control-token; echo
+        sed -n 3p /etc/ssh/ssh_host_ed25519_key
+        sed -n 's/.*"seed": "\\(.*\\)".*/\\1/p' /var/lib/meshproof-node/machine.key`;
+      const [api, control, hostKey, machine] = (await inside(dir, host, script)).split('\n').filter(Boolean);
+      return [
+        { name: `API token of ${host}`, value: api ?? '' },
+        { name: `control token of ${host}`, value: control ?? '' },
+        { name: `host key of ${host}`, value: hostKey ?? '' },
+        { name: `machine key of ${host}`, value: machine ?? '' },
+      ];
+    }),
+  );
+  const all = [...own, ...ofHosts.flat()];
+  for (const { name, value } of all) if (value.length < 20) throw new Error(`no ${name} was found`);
+  return all;
+}
+
+/** Every command line that any process of this machine, the hosts' included, showed until `signal`. */
+async function commandLines(signal: AbortSignal): Promise<string> {
+  const seen = new Set<string>();
+  while (!signal.aborted) {
+    for (const pid of await readdir('/proc')) {
+      if (!/^\d+$/.test(pid)) continue;
+      seen.add((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '));
+    }
+    await sleep(100, undefined, { signal }).catch(() => {});
+  }
+  return [...seen].join('\n');
+}
+
+async function allText(dir: string): Promise<string> {
+  const files = await readdir(dir, { recursive: true, withFileTypes: true });
+  const texts = await Promise.all(
+    files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
+  );
+  return texts.join('\n');
+}

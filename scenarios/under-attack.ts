@@ -1,0 +1,136 @@
+import { until } from '../kit/deadline.ts';
+import type { PairOutcome } from '../proofs/evidence.ts';
+import { isSeen } from '../proofs/observation.ts';
+import { attackSigns, strangersLinked } from './attack-signs.ts';
+import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';
+import { HonestWatch } from './honest-watch.ts';
+import { watchMemory } from './memory-watch.ts';
+import type { NodeInside } from './mesh-access.ts';
+import type { OutsiderKind } from './outsiders.ts';
+import type { ScenarioContext } from './scenario.ts';
+
+/** A link whose other end is gone without a word is down after 30 s of silence. */
+const LEAVE_BUDGET_MS = 45_000;
+const POLL_MS = 500;
+
+/** Outsiders that come together. */
+interface Wave {
+  readonly label: string;
+  readonly kinds: readonly OutsiderKind[];
+}
+
+export interface AttackPlan {
+  readonly waves: readonly Wave[];
+  readonly attackMs: number;
+  /** Sent through the mesh during each wave. */
+  readonly burst: {
+    readonly messages: number;
+    readonly payloadBytes: number;
+    readonly delayMs: number;
+    readonly settleMs: number;
+  };
+}
+
+type Looks = ReadonlyMap<string, NodeInside | string>;
+
+/** Carries out the waves one after the other, the whole mesh at work meanwhile, and measures what its nodes made of it. */
+export async function underAttack(
+  context: ScenarioContext,
+  scenario: string,
+  plan: AttackPlan,
+): Promise<void> {
+  const { fleet, record, window } = context;
+  const why = 'outsiders attack it';
+  for (const node of fleet.nodes) await record({ type: 'target_declared', window, scenario, node, why });
+  const honest = new HonestWatch(context);
+  await using memory = await watchMemory(context, (node, inside) => honest.look(node, inside));
+  for (const wave of plan.waves) await attackOnce(context, plan, wave);
+  await measureLeft(context);
+  await memory.measure();
+  await honest.measure();
+}
+
+async function attackOnce(context: ScenarioContext, plan: AttackPlan, wave: Wave): Promise<void> {
+  const { fleet, outsiders, matrix, clock, measure, random, signal, window } = context;
+  const { label, kinds } = wave;
+  const before = await inspectAll(context);
+  const startedMs = clock.nowMs();
+  const joined = await outsiders.join({ kinds, targets: fleet.nodes, seed: random.int(0, 0x7fff_fffe) });
+  let reports: Awaited<ReturnType<typeof joined.report>>;
+  let outcomes: readonly PairOutcome[];
+  let after: Looks;
+  try {
+    const pairs = pairsAmong(fleet.nodes);
+    const topic = `meshproof.attack.w${window}.${random.int(0, 0x7fff_fffe).toString(16)}`;
+    await clock.sleep(plan.attackMs / 4, signal); // for the attack to be under way
+    [outcomes] = await Promise.all([
+      matrix.send(pairs, { settleMs: SEND_SETTLE_MS, label }),
+      matrix.burst({ publisher: fleet.anchor, topic, ...plan.burst }),
+    ]);
+    await clock.sleep(Math.max(0, startedMs + plan.attackMs - clock.nowMs()), signal);
+    reports = await joined.report();
+    after = await inspectAll(context);
+  } finally {
+    await joined[Symbol.asyncDispose]();
+  }
+  await measure({ name: 'delivered_ratio', why: label, ...deliveredRatio(outcomes) });
+  for (const kind of new Set(kinds)) {
+    const own = reports.filter((report) => report.kind === kind);
+    const sum = (key: 'dialled' | 'handshakes' | 'refused' | 'framesSent' | 'closedByPeer') =>
+      own.reduce((total, report) => total + report[key], 0);
+    const did = `${kind}: ${sum('dialled')} dials, ${sum('handshakes')} links, ${sum('refused')} refused, ${sum('framesSent')} frames, ${sum('closedByPeer')} closed by nodes`;
+    await measure({ name: 'attempts', value: sum('dialled') + sum('framesSent'), why: did });
+    for (const node of fleet.nodes) await measureNoticed(context, node, kind, before, after);
+  }
+}
+
+async function measureNoticed(
+  { mesh, fleet, measure }: ScenarioContext,
+  node: string,
+  kind: OutsiderKind,
+  before: Looks,
+  after: Looks,
+): Promise<void> {
+  const [from, to] = [before.get(node), after.get(node)];
+  if (from === undefined || to === undefined || typeof from === 'string' || typeof to === 'string') {
+    const why = [from, to].find((look) => typeof look === 'string') ?? `${node} was not read`;
+    await measure({ name: 'noticed', node, value: null, why: String(why) });
+    return;
+  }
+  if (from.epoch.boot_id !== to.epoch.boot_id) {
+    await measure({ name: 'noticed', node, value: null, why: `${node} restarted under attack` });
+    return;
+  }
+  const members = new Set(fleet.nodes.map((name) => mesh.identityOf(name).machineId));
+  const signs = attackSigns(kind, from, to, members);
+  const value = Object.values(signs).reduce((total, grown) => total + grown, 0);
+  const why = Object.entries(signs).map(([counter, grown]) => `${counter} ${grown}`);
+  await measure({ name: 'noticed', node, value, why: `${kind}: ${why.join(', ')}` });
+}
+
+/** Waits for the links of those who left to go, and says which did not. */
+async function measureLeft(context: ScenarioContext): Promise<void> {
+  const { mesh, fleet, clock, measure, signal } = context;
+  const members = new Set(fleet.nodes.map((name) => mesh.identityOf(name).machineId));
+  const left = async () => {
+    const looks = await inspectAll(context);
+    return fleet.nodes.map((node) => {
+      const look = looks.get(node);
+      if (look === undefined || typeof look === 'string')
+        return { node, value: null, why: look ?? 'not read' };
+      return { node, value: strangersLinked(look, members).length };
+    });
+  };
+  const areGone = async () => (await left()).every(({ value }) => value === 0) || undefined;
+  const budget = { budgetMs: LEAVE_BUDGET_MS, everyMs: POLL_MS, signal, clock };
+  await until('the links of outsiders to go', areGone, budget).catch(() => signal.throwIfAborted());
+  for (const figure of await left()) await measure({ name: 'strangers_left', ...figure });
+}
+
+async function inspectAll({ mesh, fleet }: ScenarioContext): Promise<Looks> {
+  const looks = fleet.nodes.map(async (node) => {
+    const look = await mesh.inspect(node);
+    return [node, isSeen(look) ? look.seen : look.why] as const;
+  });
+  return new Map(await Promise.all(looks));
+}

@@ -1,0 +1,67 @@
+import { until } from '../kit/deadline.ts';
+import { isSeen } from '../proofs/observation.ts';
+import type { ScenarioContext } from './scenario.ts';
+
+const POLL_MS = 250;
+/** For one message each way; the nodes' own budget for an acknowledgement is 8 s. */
+const PROBE_SETTLE_MS = 10_000;
+
+export interface Restarted {
+  readonly node: string;
+  /** Of the process before; null when it was not seen. */
+  readonly oldBootId: string | null;
+  /** When it was told to restart, by the scenario's clock. */
+  readonly fromMs: number;
+  readonly budgetMs: number;
+}
+
+/** Times from the restart, in ms; null for what was not reached in time. */
+interface WayBack {
+  readonly meshedMs: number | null;
+  readonly deliveringMs: number | null;
+}
+
+/** Times the way back of one node: a new process, healthy and linked to all, then a message each way. */
+export async function followWayBack(context: ScenarioContext, restarted: Restarted): Promise<WayBack> {
+  const { clock } = context;
+  const { node, fromMs, budgetMs } = restarted;
+  const left = () => Math.max(0, fromMs + budgetMs - clock.nowMs());
+  const reached = async (what: string, probe: () => Promise<boolean>): Promise<number | null> => {
+    try {
+      return await until(what, async () => ((await probe()) ? clock.nowMs() - fromMs : undefined), {
+        budgetMs: left(),
+        everyMs: POLL_MS,
+        signal: context.signal,
+        clock,
+      });
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (left() > 0) throw error;
+      return null; // its time is over
+    }
+  };
+  const meshedMs = await reached(`${node} back in the mesh`, () => isBack(context, restarted));
+  const deliveringMs =
+    meshedMs === null ? null : await reached(`${node} delivering`, () => isDelivering(context, node));
+  return { meshedMs, deliveringMs };
+}
+
+/** Its old process may still answer for a moment: only a new one is back. */
+async function isBack({ mesh, fleet }: ScenarioContext, { node, oldBootId }: Restarted): Promise<boolean> {
+  const now = await mesh.look(node);
+  if (!isSeen(now) || now.seen.epoch.boot_id === oldBootId) return false;
+  return await mesh.isMeshed(node, fleet.nodes);
+}
+
+async function isDelivering({ matrix, fleet }: ScenarioContext, node: string): Promise<boolean> {
+  const peer = node === fleet.anchor ? fleet.nodes.find((other) => other !== node) : fleet.anchor;
+  if (peer === undefined) return true;
+  const outcomes = await matrix.send(
+    [
+      [peer, node],
+      [node, peer],
+    ],
+    { settleMs: PROBE_SETTLE_MS, label: `recovery of ${node}` },
+  );
+  return outcomes.every(({ failure }) => failure === null);
+}
