@@ -57,7 +57,7 @@ describe.skipIf(reason !== undefined)(
     }, async () => {
       const startMs = performance.now();
       const up = await step('lab up', 'lab', 'up', '--hosts', '6', '--dir', dir);
-        expect(up.code, up.stderr).toBe(0);
+      expect(up.code, up.stderr).toBe(0);
       const inventory = join(dir, 'inventory.toml');
       onHosts = ['--inventory', inventory, '--operator-key', join(own, 'operator.key')];
       const deployed = await step('deploy', 'deploy', ...onHosts);

@@ -2,6 +2,7 @@ import yargs from 'yargs';
 import { causesOf, codeOf, messageOf, UsageError } from '../kit/errors.ts';
 import { cleanupCommand } from './commands/cleanup.ts';
 import { deployCommand } from './commands/deploy.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { fleetCommand } from './commands/fleet.ts';
 import { gateCommand } from './commands/gate.ts';
 import { labCommand } from './commands/lab.ts';
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .command(fleetCommand(exit))
     .command(labCommand(exit))
     .command(deployCommand(exit))
+    .command(doctorCommand(exit))
     .command(statusCommand(exit))
     .command(logsCommand(exit))
     .command(restartCommand(exit))

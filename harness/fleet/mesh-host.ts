@@ -1,6 +1,8 @@
 import type { HttpTunnel } from '../../kit/http-pool.ts';
 import type { NodeClient } from '../../node/client.ts';
+import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import type { Observation } from '../../proofs/observation.ts';
+import type { Outsiders } from '../../scenarios/outsiders.ts';
 import type { FaultDriver } from '../faults/fault-driver.ts';
 
 /** Where a program with a loopback HTTP endpoint is reached, and the bearer token it asks for. */
@@ -34,16 +36,42 @@ export interface ProcessEnd {
   readonly lastWords: readonly string[];
 }
 
-/** The machines of a run. `stop` takes everything down that this run started and may be called more than once. */
+/** The way to a machine was lost or is there again: the control plane's affair, which says nothing about the node. */
+export type ControlChange =
+  | { readonly node: string; readonly state: 'lost'; readonly code: string; readonly why: string }
+  | { readonly node: string; readonly state: 'regained'; readonly afterMs: number };
+
+/** Where hostile programs from outside the roster may run. They end with `signal`, and with the fleet. */
+export interface OutsiderPlace {
+  join(request: Parameters<Outsiders['join']>[0], signal: AbortSignal): ReturnType<Outsiders['join']>;
+}
+
+/** How nodes get another bundle at their next start. */
+export interface UpgradePlace {
+  stage(node: string): Promise<{ readonly bundleSha256: string }>;
+}
+
+/** The machines of a run. `stop` takes everything down that this run started, nothing else, and may be called again. */
 export interface Fleet {
   readonly hosts: readonly MeshHost[];
   readonly anchor: MeshHost;
   /** How faults reach these machines; `stop` closes it. */
   readonly faults: FaultDriver;
+  /** Left out where there is no such place. */
+  readonly outsiders?: OutsiderPlace;
+  /** Left out where nodes have one bundle only. */
+  readonly upgrades?: UpgradePlace;
   /**
    * Calls back for each process that ends, those that ended before included. Expected is only what `stop` asked for:
    * an orderly end, or being killed after its grace. A crash while stopping is unexpected.
    */
   onProcessEnd(listener: (end: ProcessEnd, expected: 'expected' | 'unexpected') => void): void;
+  /**
+   * What the machines show of themselves, beside what their nodes say: before the first window (null), then before
+   * each. Left out where they are this one.
+   */
+  lookAtHosts?(window: number | null, signal: AbortSignal): Promise<readonly EvidenceRecord[]>;
+  /** Calls back when the way to a machine is lost, and when it is there again. Left out where there is none to lose. */
+  onControlChange?(listener: (change: ControlChange) => void): void;
   stop(): Promise<void>;
 }

@@ -113,7 +113,8 @@ class LoopbackCarrier implements ControlCarrier {
         if (broken) tally.reconnects += 1;
         broken = false;
         backOffMs = BACK_OFF_MS.first;
-        tally.lost += page.missed;
+        // A runner may be older than this run: what gave way before its first page was somebody else's.
+        if (cursor.bootId !== '') tally.lost += page.missed;
         for (const result of page.results) this.#inbox.take(target, result, sender);
         cursor = { after: page.next_after, bootId: page.boot_id };
       } catch (error) {

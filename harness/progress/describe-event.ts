@@ -34,6 +34,10 @@ export function describeEvent(
         return paint('bad', `${event.role} of ${event.node} ended unexpectedly (${ending(event)})`);
       }
       return event.signal === 'SIGKILL' ? `${event.role} of ${event.node} did not stop; killed` : null;
+    case 'control_lost':
+      return paint('unsure', `  cannot look at ${event.node} (not its node's doing): ${event.why}`);
+    case 'control_regained':
+      return `  ${event.node} can be looked at again after ${span(event.after_ms)}`;
     case 'mesh_ready':
       return `mesh ready after ${span(event.after_ms)}: ${event.live_links} live links`;
     case 'runners_ready':

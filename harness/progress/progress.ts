@@ -24,6 +24,13 @@ export type ProgressEvent =
       readonly signal: string | null;
       readonly expected: boolean;
     }
+  | {
+      readonly event: 'control_lost';
+      readonly node: string;
+      readonly code: string;
+      readonly why: string;
+    }
+  | { readonly event: 'control_regained'; readonly node: string; readonly after_ms: number }
   | { readonly event: 'mesh_ready'; readonly after_ms: number; readonly live_links: number }
   | { readonly event: 'runners_ready'; readonly after_ms: number; readonly runners: number }
   | { readonly event: 'waiting'; readonly window: number; readonly wait_ms: number }

@@ -1,0 +1,166 @@
+import pLimit from 'p-limit';
+import { FaultError, messageOf } from '../../kit/errors.ts';
+import { NodeClient } from '../../node/client.ts';
+import type { EvidenceRecord } from '../../proofs/evidence.ts';
+import type { Plan } from '../../proofs/plan-schema.ts';
+import { meshEndpoint } from '../deploy/deployed-host.ts';
+import { SshFaultDriver } from '../faults/ssh-fault-driver.ts';
+import { nodeHoldsUdp, readTokens } from './deployed-program.ts';
+import type { Host } from './host.ts';
+import { hostRecords } from './host-evidence.ts';
+import { httpOverHost } from './http-over-host.ts';
+import type { InventoryHost } from './inventory.ts';
+import { meshAddresses } from './mesh-addresses.ts';
+import type { Endpoint, Fleet, MeshHost } from './mesh-host.ts';
+import { UnitWatcher } from './unit-watcher.ts';
+
+const AT_ONCE = 32;
+const READ_BUDGET_MS = 20_000;
+const LOOK_BUDGET_MS = 10_000;
+
+/** A host of the inventory and the way to it. */
+export interface ReachedHost {
+  readonly entry: InventoryHost;
+  readonly host: Host;
+}
+
+/**
+ * A mesh of deployed hosts, reached over SSH. It starts nothing and takes nothing down: `stop` ends the faults and the
+ * connections, and leaves the services running.
+ */
+export class SshMesh implements Fleet {
+  readonly hosts: readonly MeshHost[];
+  readonly anchor: MeshHost;
+  readonly faults: SshFaultDriver;
+  readonly #reached: readonly ReachedHost[];
+  readonly #watcher: UnitWatcher;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(
+    hosts: readonly MeshHost[],
+    anchor: MeshHost,
+    modules: {
+      readonly reached: readonly ReachedHost[];
+      readonly watcher: UnitWatcher;
+      readonly faults: SshFaultDriver;
+    },
+  ) {
+    this.hosts = hosts;
+    this.anchor = anchor;
+    this.faults = modules.faults;
+    this.#reached = modules.reached;
+    this.#watcher = modules.watcher;
+  }
+
+  /**
+   * Finds every node and runner of `plan` on its host. `reached` are the mesh's from now on, to close as well.
+   * @throws FaultError `NOT_DEPLOYED`, or `FLEET_UNUSABLE` naming every host that cannot be used
+   */
+  static async open(
+    plan: Pick<Plan, 'run_id' | 'anchor'>,
+    reached: readonly ReachedHost[],
+    signal: AbortSignal,
+  ): Promise<SshMesh> {
+    try {
+      const found = await onAll(reached, (one) => findHost(one, signal));
+      const anchor = found.find(({ mesh }) => mesh.name === plan.anchor);
+      if (anchor === undefined) throw new Error(`anchor ${plan.anchor} is not part of this mesh`);
+      const watcher = await UnitWatcher.start(
+        reached.map(({ host }) => host),
+        signal,
+      );
+      const faults = new SshFaultDriver({
+        runId: plan.run_id,
+        hosts: found.map(({ mesh, addresses, entry, host }) => ({
+          name: mesh.name,
+          host,
+          addresses,
+          // Nothing listens for the API at that address, so a probe is refused at once and leaves no trace in a log.
+          probePorts: [entry.apiPort, entry.ssh.port],
+        })),
+        endExpected: (node, role) => watcher.endExpected(node, role),
+      });
+      return new SshMesh(
+        found.map(({ mesh }) => mesh),
+        anchor.mesh,
+        { reached, watcher, faults },
+      );
+    } catch (error) {
+      await Promise.all(reached.map(({ host }) => host.close()));
+      throw error;
+    }
+  }
+
+  onProcessEnd(listener: Parameters<Fleet['onProcessEnd']>[0]): void {
+    this.#watcher.onProcessEnd(listener);
+  }
+
+  onControlChange(listener: Parameters<NonNullable<Fleet['onControlChange']>>[0]): void {
+    this.#watcher.onControlChange(listener);
+  }
+
+  async lookAtHosts(window: number | null, signal: AbortSignal): Promise<readonly EvidenceRecord[]> {
+    return await hostRecords(this.#reached, this.hosts, window, signal);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await this.faults.close();
+    } finally {
+      await this.#watcher.stop();
+      await Promise.all(this.hosts.map(({ node }) => node.close()));
+      await Promise.all(this.#reached.map(({ host }) => host.close()));
+    }
+  }
+}
+
+async function findHost({ entry, host }: ReachedHost, signal: AbortSignal) {
+  const [tokens, addresses] = await Promise.all([
+    readTokens(host, { budgetMs: READ_BUDGET_MS, signal }),
+    meshAddresses(entry, host, { budgetMs: READ_BUDGET_MS, signal }),
+  ]);
+  const endpoint = (port: number, token: string): Endpoint => ({
+    baseUrl: `http://127.0.0.1:${port}`,
+    token,
+    tunnel: httpOverHost(host, port),
+  });
+  const api = endpoint(entry.apiPort, tokens.node);
+  const whole = new AbortController().signal; // a look has its own deadline
+  const mesh: MeshHost = {
+    name: entry.name,
+    region: entry.region,
+    node: new NodeClient(api),
+    api,
+    runner: endpoint(entry.runnerPort, tokens.runner),
+    udpAddress: meshEndpoint(entry),
+    udpPortBound: () => nodeHoldsUdp(host, entry.udpPort, { budgetMs: LOOK_BUDGET_MS, signal: whole }),
+  };
+  return { entry, host, mesh, addresses };
+}
+
+/**
+ * Does `work` on all hosts at the same time and gives the results in their order.
+ * @throws FaultError `FLEET_UNUSABLE` naming every host where it failed; its own error when that was one
+ */
+export async function onAll<T>(
+  reached: readonly ReachedHost[],
+  work: (reached: ReachedHost) => Promise<T>,
+): Promise<readonly T[]> {
+  const limit = pLimit(AT_ONCE);
+  const tried = await Promise.allSettled(reached.map((one) => limit(() => work(one))));
+  const failures = tried.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) {
+    throw new FaultError(
+      'FLEET_UNUSABLE',
+      `${failures.length} of ${reached.length} hosts cannot be used: ${failures.map(messageOf).join('; ')}`,
+      { cause: failures[0] },
+    );
+  }
+  return tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
