@@ -180,19 +180,6 @@ async function sendOne(from: Site, agentId: string): Promise<string | null> {
   }
 }
 
-/** A host of which some calls go otherwise. */
-export function detour(host: Host, changed: Partial<Pick<Host, 'exec' | 'writeFile'>>): Host {
-  return {
-    name: host.name,
-    exec: (...call) => host.exec(...call),
-    session: (...call) => host.session(...call),
-    writeFile: (...call) => host.writeFile(...call),
-    connect: (...call) => host.connect(...call),
-    close: () => host.close(),
-    ...changed,
-  };
-}
-
 /** Labs of test runs that were killed. */
 async function lowerForgotten(): Promise<void> {
   for (const name of await readdir(tmpdir())) {

@@ -6,21 +6,25 @@ import { until } from './deadline.ts';
 import { serviceManager } from './systemd-notify.ts';
 
 let home: string;
-const failures: string[] = [];
-const onFailure = (why: string) => failures.push(why);
 
 beforeEach(async () => {
-  failures.length = 0;
   home = await mkdtemp(join(tmpdir(), 'meshproof-notify-'));
   await writeFile(join(home, 'systemd-notify'), `#!/bin/sh\necho "$1 to $NOTIFY_SOCKET" >> ${home}/said\n`);
   await chmod(join(home, 'systemd-notify'), 0o755);
 });
 afterEach(() => rm(home, { recursive: true }));
 
+/** Each test hears of its own failures alone: signs of life go on after a test, and then find no program. */
+function listener() {
+  const failures: string[] = [];
+  return { failures, onFailure: (why: string) => failures.push(why) };
+}
+
 const said = async () => (await readFile(join(home, 'said'), 'utf8').catch(() => '')).trim().split('\n');
 const env = (more: Record<string, string>) => ({ PATH: `${home}:${process.env.PATH}`, ...more });
 
 it('says ready once, then that it lives three times per watchdog period', async () => {
+  const { failures, onFailure } = listener();
   serviceManager({ env: env({ NOTIFY_SOCKET: '/run/x', WATCHDOG_USEC: '150000' }), onFailure }).ready();
   const words = await until(
     'two signs of life',
@@ -35,12 +39,14 @@ it('says ready once, then that it lives three times per watchdog period', async 
 });
 
 it('reports a word that could not be delivered', async () => {
+  const { failures, onFailure } = listener();
   serviceManager({ env: { PATH: '/nonexistent', NOTIFY_SOCKET: '/run/x' }, onFailure }).ready();
   await until('the failure', () => failures[0], { budgetMs: 10_000 });
   expect(failures).toEqual(['systemd-notify READY=1: ENOENT']);
 });
 
 it('says nothing where systemd did not start it, and no sign of life that is asked of another process', async () => {
+  const { onFailure } = listener();
   serviceManager({ env: env({}), onFailure }).ready();
   const ofAnother = { NOTIFY_SOCKET: '/run/x', WATCHDOG_USEC: '1000', WATCHDOG_PID: '1' };
   serviceManager({ env: env(ofAnother), onFailure }).ready();

@@ -14,8 +14,8 @@ interface ServiceManagerOptions {
  * Tells systemd, where it is what started this process, that the service is ready, and from then on three times per
  * watchdog period that its event loop turns. Elsewhere it does nothing. Gives a function to call once ready.
  *
- * Node cannot send to the datagram socket in `NOTIFY_SOCKET`, so `systemd-notify` does: one short process per word (see
- * README.md for what it costs). The unit needs `NotifyAccess=all`.
+ * Node cannot send to the datagram socket in `NOTIFY_SOCKET`, so `systemd-notify` does: one short process per word, about
+ * 8 ms of CPU (mean of 100 on 2 busy cores), which at one in 20 s is 0.04 % of a core. The unit needs `NotifyAccess=all`.
  */
 export function serviceManager({ env = process.env, onFailure }: ServiceManagerOptions): { ready(): void } {
   const say = (word: Word) => {

@@ -87,7 +87,7 @@ const EXPECTED = {
   cut: [
     'drops what the leased peer sends, v4 and v6',
     z.object({
-      during: z.object({ ...all, peer4: silent, peer6: silent, ssh: z.undefined() }),
+      during: z.object({ ...all, peer4: silent, peer6: silent }),
       matched: z.int().min(20),
       ...healed,
     }),

@@ -118,7 +118,7 @@ export const leaseChecks = (
       const session = new Session(child);
       await session.ask('list', {});
       // One death in each part of the time that a first operation takes, which is longer than a later one.
-      const afterMs = Math.round(((death + random.float()) / deaths) * typicalMs * 2.5);
+      const afterMs = Math.round(((death + random.float()) / deaths) * typicalMs * 1.5);
       const applied = session
         .ask('apply', { lease: { ...SHAPE, delay_ms: SLOW_MS, ttl_ms } })
         .then(() => true);

@@ -96,12 +96,7 @@ export const packetChecks = (vm: VmHost): Checks => ({
 
   cut: async () => {
     await vm.rig.ask('apply', { lease: CUT });
-    const during = {
-      peer4: await vm.link.look(PEER.v4),
-      peer6: await vm.link.look(PEER.v6),
-      other4: await vm.link.look(OTHER.v4),
-      other6: await vm.link.look(OTHER.v6),
-    };
+    const during = await vm.lookAtAll();
     const { matched } = await vm.rig.ask('counters', KEYS);
     return { during, matched: matched[KEY.lease_id], ...(await vm.revert()) };
   },

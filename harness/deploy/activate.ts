@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Host } from '../fleet/host.ts';
 import { DEPLOYED_PATHS, DEPLOYED_UNITS } from './deployed-host.ts';
 import { deployError } from './problem.ts';
@@ -10,6 +11,20 @@ const UNITS = `${DEPLOYED_UNITS.node} ${DEPLOYED_UNITS.runner}`;
 const STEP_BUDGET_MS = 30_000;
 // Stopping takes up to 10 s, becoming ready up to 60 s by the units, and one after the other for two of them.
 const START_BUDGET_MS = 150_000;
+
+const KEPT_WORDS = 3;
+const WORDS_MAX_CHARS = 160;
+const logLine = z
+  .string()
+  .transform((line, context) => {
+    try {
+      return JSON.parse(line) as unknown;
+    } catch {
+      context.addIssue('no JSON');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.object({ msg: z.string(), why: z.string().optional() }));
 
 /** Arguments: release id, digest of the version. Its files have been put into `<id>.installing`. */
 const WRITE_RELEASE: RemoteScript = {
@@ -105,7 +120,9 @@ export async function control(
   const argv = ['systemctl', verb, DEPLOYED_UNITS.node, DEPLOYED_UNITS.runner];
   const { code, stderr } = await host.exec(argv, { budgetMs: START_BUDGET_MS, signal, as: 'root' });
   if (code === 0) return;
-  const words = await lastWords(host, { budgetMs: STEP_BUDGET_MS, signal });
+  // "Job for NAME.service failed…"; the other one is then often only a victim.
+  const failed = Object.values(DEPLOYED_UNITS).find((unit) => stderr.includes(unit)) ?? DEPLOYED_UNITS.node;
+  const words = await lastWords(host, failed, { budgetMs: STEP_BUDGET_MS, signal });
   throw deployError(
     'DEPLOY_UNIT_FAILED',
     host.name,
@@ -113,12 +130,27 @@ export async function control(
   );
 }
 
-async function lastWords(host: Host, limits: StepLimits): Promise<string> {
-  // What the processes said, without what systemd says of them.
-  const ofUnits = Object.values(DEPLOYED_UNITS).flatMap((unit) => ['+', `_SYSTEMD_UNIT=${unit}`]);
-  const argv = ['journalctl', '--no-pager', '-q', '-n', '4', '-o', 'cat', ...ofUnits.slice(1)];
+/** What the processes of `unit` said last, without what systemd says of them. */
+async function lastWords(host: Host, unit: string, limits: StepLimits): Promise<string> {
+  const argv = [
+    'journalctl',
+    '--no-pager',
+    '-q',
+    '-n',
+    `${KEPT_WORDS}`,
+    '-o',
+    'cat',
+    `_SYSTEMD_UNIT=${unit}`,
+  ];
   const { stdout } = await host.exec(argv, { ...limits, as: 'root' });
-  return stdout.trim() === '' ? '' : `(journal: ${stdout.trim().split('\n').join(' | ')})`;
+  const lines = stdout.split('\n').filter((line) => line.trim() !== '');
+  return lines.length === 0 ? '' : `(its last words: ${lines.map(wordsOfLine).join(' | ')})`;
+}
+
+/** A line of a journal for a person; node and runner log JSON. */
+export function wordsOfLine(line: string): string {
+  const { msg, why } = logLine.safeParse(line).data ?? { msg: line };
+  return (why === undefined ? msg : `${msg}: ${why}`).slice(0, WORDS_MAX_CHARS);
 }
 
 /** Takes a first installation that failed out of service; its files stay for the next attempt. */

@@ -15,7 +15,7 @@ import {
 } from './artifact-manifest.ts';
 import { type ArtifactPart, artifactParts, measurePart } from './artifact-parts.ts';
 import { pruneArtifacts } from './artifact-prune.ts';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, type NodeBundle } from './bundle.ts';
 import { sha256OfFile } from './sha256-of-file.ts';
 
 /** An artifact that lies whole on this machine. */
@@ -36,7 +36,15 @@ const SEAL_FILE = 'archive.sha256';
  * @throws UsageError `ARTIFACT_PART_MISSING`; FaultError `BUNDLE_BUILD_FAILED`, `BUNDLE_DAMAGED`
  */
 export async function ensureArtifact(platform: Platform, cache = artifactCache()): Promise<Artifact> {
-  const bundle = await ensureBundle();
+  return await artifactOf(await ensureBundle(), platform, cache);
+}
+
+/** The artifact of given programs: the same programs, platform and packages give the same bytes, wherever they are packed. */
+export async function artifactOf(
+  bundle: Pick<NodeBundle, 'nodeEntry' | 'sha256'>,
+  platform: Platform,
+  cache: string,
+): Promise<Artifact> {
   const { parts, nodeVersion } = await artifactParts(platform, dirname(bundle.nodeEntry));
   const files = await Promise.all(
     parts.map(async (part) => ({ path: part.path, ...(await measurePart(part)), mode: part.mode })),

@@ -2,7 +2,8 @@ import type { Host } from '../fleet/host.ts';
 import { DEPLOYED_PATHS, DEPLOYED_UNITS, DEPLOYED_USERS } from './deployed-host.ts';
 import { type RemoteScript, runScript } from './remote-script.ts';
 
-const { home, config, units, nodeState, runnerState, nodeBinary, faultProgram, lock } = DEPLOYED_PATHS;
+const { home, config, units, nodeState, runnerState, nodeBinary, faultProgram, lock, stepLock } =
+  DEPLOYED_PATHS;
 const UNITS = Object.values(DEPLOYED_UNITS).join(' ');
 const USERS = Object.values(DEPLOYED_USERS).join(' ');
 const BUDGET_MS = 120_000;
@@ -23,7 +24,7 @@ systemctl daemon-reload
 systemctl reset-failed 'meshproof-*' 2>/dev/null
 [ -L ${config} ] && [ "$(readlink ${config})" = ${home}/current/etc ] && rm -f ${config}
 set -e
-rm -rf ${home} ${nodeState} ${runnerState} /run/meshproof ${lock}
+rm -rf ${home} ${nodeState} ${runnerState} /run/meshproof ${lock} ${stepLock}
 for user in ${USERS}; do
   if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   if getent group "$user" >/dev/null; then groupdel "$user"; fi
@@ -34,6 +35,7 @@ done
 /** Looks by other means than the removal works with: what is on disk, in the kernel, in the account files. */
 const REMAINDER: RemoteScript = {
   does: 'look for what is left',
+  only: 'looks',
   text: `
 set +e
 for path in ${home} ${config} ${nodeState} ${runnerState} /run/meshproof; do { [ -e "$path" ] || [ -L "$path" ]; } && echo "path $path"; done

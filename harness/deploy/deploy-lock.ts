@@ -3,14 +3,16 @@ import type { Host, HostSession } from '../fleet/host.ts';
 import { DEPLOYED_PATHS } from './deployed-host.ts';
 import { deployError } from './problem.ts';
 
-const LOCK_BUDGET_MS = 15_000;
+const LOCK_BUDGET_MS = 20_000;
+/** For the lock of a deployment that has just been killed: its host has yet to notice. */
+const LET_GO_SECS = 5;
 
 /**
  * Keeps other deployments off the host for as long as the session, and so the connection, lives: whoever dies lets go.
  * @throws FaultError `DEPLOY_LOCKED` when another one is under way
  */
 export async function lockHost(host: Host, signal: AbortSignal): Promise<HostSession> {
-  const argv = ['flock', '-n', DEPLOYED_PATHS.lock, 'sh', '-c', 'echo locked; exec cat'];
+  const argv = ['flock', '-w', `${LET_GO_SECS}`, DEPLOYED_PATHS.lock, 'sh', '-c', 'echo locked; exec cat'];
   const session = await host.session(argv, { signal, as: 'root' });
   try {
     const first = session.lines[Symbol.asyncIterator]().next();

@@ -157,9 +157,7 @@ function refusalsOf(
   if (look.system !== 'Linux' || look.machine !== machine)
     refuse('DEPLOY_WRONG_MACHINE', `is ${look.system} ${look.machine}; the artifact is for Linux ${machine}`);
   if (look.systemdVersion === null || look.systemdVersion < OLDEST_SYSTEMD) {
-    const found =
-      look.systemdVersion === null ? 'process 1 is not systemd' : `systemd ${look.systemdVersion}`;
-    refuse('DEPLOY_NO_SYSTEMD', `${found}; expected systemd ${OLDEST_SYSTEMD} or later`);
+    refuse('DEPLOY_NO_SYSTEMD', `${systemdOf(look)}; expected systemd ${OLDEST_SYSTEMD} or later`);
   }
   if (look.missingTools.length > 0) refuse('DEPLOY_TOOL_MISSING', `lacks ${look.missingTools.join(', ')}`);
   for (const path of look.occupied)
@@ -170,7 +168,7 @@ function refusalsOf(
   if (look.freeBytes !== null && look.freeBytes < needed) {
     refuse(
       'DEPLOY_DISK_FULL',
-      `${megabytes(look.freeBytes)} free on the disk of /opt, ${megabytes(needed)} needed`,
+      `${megabytes(look.freeBytes)} free on the disk of ${DEPLOYED_PATHS.home}, ${megabytes(needed)} needed`,
     );
   }
   if (target.udpPort < FIRST_UNPRIVILEGED_PORT)
@@ -183,6 +181,11 @@ function refusalsOf(
     refuse('DEPLOY_PORT_TAKEN', `${protocol} port ${port} is held by ${holder}`);
   }
   return problems;
+}
+
+function systemdOf({ init, systemdVersion }: HostLook): string {
+  if (systemdVersion !== null) return `runs systemd ${systemdVersion}`;
+  return init === 'systemd' ? 'systemctl cannot be run there' : `its process 1 is ${init}, not systemd`;
 }
 
 function foreignHolders(look: HostLook) {

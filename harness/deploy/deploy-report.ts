@@ -32,6 +32,8 @@ export interface DeployReport {
   /** Directed pairs whose acknowledged message proved a live connection, of those that there are. */
   readonly acknowledged: number;
   readonly pairs: number;
+  /** Hosts of the mesh that the command was not about and that did not answer: no connection with them was looked at. */
+  readonly unanswered: readonly string[];
   /** Left to be seen after everything, apart from the hosts' own problems. */
   readonly problems: readonly Problem[];
 }

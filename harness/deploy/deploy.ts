@@ -4,10 +4,11 @@ import { lockHost } from './deploy-lock.ts';
 import { isUpgradeOfRunning } from './deploy-plan.ts';
 import type { DeployEvent, DeployReport, HostReport, Outcome } from './deploy-report.ts';
 import { expectationOf } from './expectation.ts';
-import { isRunning } from './host-look.ts';
+import { explainLoss } from './explain-loss.ts';
+import { type HostLook, isRunning } from './host-look.ts';
 import { judgeContent } from './judge-host.ts';
 import { prepare } from './prepare.ts';
-import { isUnreachable, type Problem, problemOf } from './problem.ts';
+import { deployError, isUnreachable, type Problem, problemOf } from './problem.ts';
 import { rollOut } from './roll-out.ts';
 import { asRunning, type SettlingSite, settle } from './settle.ts';
 import type { Site } from './site.ts';
@@ -80,6 +81,7 @@ export async function verifyDeployment(options: SurveyOptions, signal: AbortSign
     hosts: [...seen, ...lost],
     acknowledged: settled.acknowledged,
     pairs: settled.pairs,
+    unanswered: settled.unanswered,
     problems: [],
   };
 }
@@ -100,15 +102,25 @@ async function prepareAll(
         limit(async () => {
           try {
             undo.use(await lockHost(host.site.host, signal));
+            await checkUnchanged(host, signal);
             await prepare(host, artifact, tell, signal);
           } catch (error) {
             signal.throwIfAborted();
-            failed.set(host, problemOf(host.site.name, error));
+            failed.set(host, await explainLoss(host, problemOf(host.site.name, error), signal));
           }
         }),
       ),
   );
   return failed;
+}
+
+/** The lock may have been waited for, and the plan be about a host that another deployment has changed meanwhile. */
+async function checkUnchanged({ site, look }: Surveyed, signal: AbortSignal): Promise<void> {
+  const now = await site.look({ depth: 'quick' }, signal);
+  const holds = ({ currentRelease, releases, versions }: HostLook) =>
+    JSON.stringify([currentRelease, releases.map(({ id }) => id), versions]);
+  if (holds(now) !== holds(look))
+    throw deployError('DEPLOY_LOCKED', site.name, 'another deployment has just changed it; deploy again');
 }
 
 /** Looks at the whole mesh once more, and tidies up where all is well. */
@@ -143,6 +155,7 @@ async function conclude(
     hosts,
     acknowledged: settled.acknowledged,
     pairs: settled.pairs,
+    unanswered: settled.unanswered,
     problems,
   };
 }

@@ -39,6 +39,8 @@ export const DEPLOYED_PATHS = {
   runnerApiToken: '/run/credentials/meshproof-runner.service/api-token',
   /** Held while a deployment is under way. */
   lock: '/run/lock/meshproof-deploy.lock',
+  /** Held by each single step that changes the host, for as long as any of its processes lives. */
+  stepLock: '/run/lock/meshproof-step.lock',
 } as const;
 
 export const DEPLOYED_ROLES = ['node', 'runner'] as const;

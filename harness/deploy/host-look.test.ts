@@ -46,3 +46,14 @@ it('knows no systemd where process 1 is another, and calls a foreign /etc/meshpr
   const look = parseLook('nyc', 'init\tbusybox\tsystemd 252\nlink\t/etc/meshproof\t/elsewhere\nend');
   expect([look.systemdVersion, look.occupied]).toEqual([null, ['/etc/meshproof']]);
 });
+
+it.each([
+  ['running', false],
+  ['degraded', false],
+  ['stopping', true],
+  ['offline', true],
+  ['', true],
+])('takes a machine whose systemd says %j for one that goes down: %s', (state, isShuttingDown) => {
+  const init = `init\tsystemd\tsystemd 252\t${state}`;
+  expect(parseLook('nyc', [init, 'end'].join('\n')).isShuttingDown).toBe(isShuttingDown);
+});

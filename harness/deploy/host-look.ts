@@ -45,8 +45,12 @@ export interface HostLook {
   readonly machine: string;
   /** Changes when the host starts again, a container too. */
   readonly bootId: string;
-  /** null when process 1 is not systemd. */
+  /** Name of process 1. */
+  readonly init: string;
+  /** null when process 1 is not systemd, or systemctl cannot be run. */
   readonly systemdVersion: number | null;
+  /** Going down, or so far gone that systemd does not answer any more. */
+  readonly isShuttingDown: boolean;
   readonly missingTools: readonly string[];
   readonly freeBytes: number | null;
   /** Release ids; null where there is none. */
@@ -112,7 +116,9 @@ export function parseLook(host: string, text: string): HostLook {
     system: one('machine') ?? '',
     machine: one('machine', 1) ?? '',
     bootId: one('boot') ?? '',
+    init: one('init') ?? '',
     systemdVersion: one('init') === 'systemd' ? numberIn(one('init', 1)) : null,
+    isShuttingDown: !LIVING.includes(one('init', 2) ?? ''),
     missingTools: all('missing_tool').map(([tool]) => tool ?? ''),
     freeBytes: numberIn(one('free_bytes')),
     currentRelease: releaseBehind(DEPLOYED_PATHS.current),
@@ -131,6 +137,9 @@ export function parseLook(host: string, text: string): HostLook {
     files,
   };
 }
+
+// What `systemctl is-system-running` says of a machine that is not on its way down.
+const LIVING = ['initializing', 'starting', 'running', 'degraded', 'maintenance'];
 
 type Values = readonly (readonly string[])[];
 

@@ -21,8 +21,9 @@ const UNPACK: RemoteScript = {
   does: 'install the artifact',
   text: `
 target=${versions}/$1 staging=${versions}/.$1.installing packed=${incoming}/$1.tar.gz list=${incoming}/$1.sha256
+trap 'rm -rf "$staging" "$packed"' EXIT
 rm -rf "$staging"; mkdir "$staging"
-if [ "$3" = packed ]; then tar -xzf "$packed" -C "$staging" --no-same-owner; rm "$packed"; fi
+if [ "$3" = packed ]; then tar -xzf "$packed" -C "$staging" --no-same-owner || exit ${DIGEST_MISMATCH}; rm "$packed"; fi
 for from in "$target" "${versions}/$2"; do
   while read -r sum path; do
     if [ ! -e "$staging/$path" ] && [ -f "$from/$path" ]; then

@@ -13,6 +13,10 @@ const journalctl = (lines: number) => [
   ...Object.values(DEPLOYED_UNITS).map((unit) => `--unit=${unit}`),
 ];
 
+/** A journal that is followed ends at its next line at the earliest: so whoever ends the session has to end it, too. */
+const UNTIL_STDIN_ENDS =
+  'exec 3<&0; "$@" & reader=$!; { cat <&3; kill "$reader"; } >/dev/null 2>&1 & wait "$reader"';
+
 /**
  * The latest lines of node and runner.
  * @throws FaultError `DEPLOY_JOURNAL_UNREADABLE`, and what `Host.exec` throws
@@ -29,9 +33,17 @@ export async function* readLogs(host: Host, lines: number, signal: AbortSignal):
  * @throws FaultError `DEPLOY_JOURNAL_UNREADABLE` when it ends before, and what `Host.session` throws
  */
 export async function* followLogs(host: Host, lines: number, signal: AbortSignal): AsyncGenerator<string> {
-  await using session = await host.session([...journalctl(lines), '--follow'], { signal, as: 'root' });
-  yield* session.lines;
-  signal.throwIfAborted();
+  const argv = ['sh', '-c', UNTIL_STDIN_ENDS, 'sh', ...journalctl(lines), '--follow'];
+  await using session = await host.session(argv, { signal, as: 'root' });
+  const stop = () => void session[Symbol.asyncDispose]();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    yield* session.lines;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    signal.throwIfAborted(); // how the lines end then is of no interest
+  }
   const { code, stderr } = await session.ended;
   throw deployError(
     'DEPLOY_JOURNAL_UNREADABLE',

@@ -23,9 +23,25 @@ it('calls a node that says it is healthy without holding its UDP port exactly th
       host: 'nyc',
       code: 'QUIC_NOT_BOUND',
       message:
-        'nyc: its node (pid 10) calls itself healthy with 2 peers, but does not hold UDP port 6483: nobody holds it',
+        'nyc: its node (pid 10) says that it has joined, healthy with 2 peers, but does not hold UDP port 6483: nobody holds it',
+      lasting: true,
     },
   ]);
+});
+
+it('calls so one that knows no more of the API than how to say that it is well', () => {
+  const ports = lookOf().ports.filter(({ protocol }) => protocol === 'tcp');
+  const view = { silent: 'GET /agent: 404', claim: { status: 'healthy', peers: 2 } };
+  expect(judgeRunning(RUNNING, lookOf({ ports }), view).map(({ message }) => message)).toEqual([
+    expect.stringMatching(/says that it has joined, healthy with 2 peers, but does not hold UDP port 6483/),
+    expect.stringMatching(/answers only in part: GET .agent: 404/),
+  ]);
+});
+
+it('knows what waiting does not mend: a unit that systemd gave up, not one that it is about to start again', () => {
+  const lasting = (activeState: string) =>
+    judgeRunning(RUNNING, lookOf({ units: { node: { activeState, pid: null } } }), VIEW)[0]?.lasting;
+  expect([lasting('failed'), lasting('inactive'), lasting('activating')]).toEqual([true, true, undefined]);
 });
 
 it('does not take a port that another process holds for the node', () => {

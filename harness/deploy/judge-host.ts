@@ -4,8 +4,8 @@ import { MANIFEST_FILE } from './artifact-manifest.ts';
 import { unitDigest } from './deploy-plan.ts';
 import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployTarget } from './deployed-host.ts';
 import type { HostLook } from './host-look.ts';
-import type { NodeView } from './node-view.ts';
-import type { Problem, ProblemCode } from './problem.ts';
+import type { NodeClaim, NodeView } from './node-view.ts';
+import { LASTING, type Problem, type ProblemCode } from './problem.ts';
 import type { Release } from './release.ts';
 
 /** What must hold of a host whatever it runs. */
@@ -23,7 +23,10 @@ export interface Expected extends Running {
   readonly release: Release;
 }
 
-type Find = (code: ProblemCode, message: string) => void;
+type Find = (code: ProblemCode, message: string, more?: Pick<Problem, 'lasting'>) => void;
+
+// Between two attempts to start a unit systemd calls it `activating`.
+const GIVEN_UP = ['failed', 'inactive'];
 
 /** What is running, apart from digests: good enough to be asked again and again. Pure. */
 export function judgeRunning(
@@ -35,21 +38,22 @@ export function judgeRunning(
     for (const role of DEPLOYED_ROLES) {
       const { activeState, result } = look.units[role];
       const why = result === 'success' || activeState === 'active' ? '' : ` (${result})`;
+      const more = GIVEN_UP.includes(activeState) ? LASTING : {};
       if (activeState !== 'active')
-        find('UNIT_NOT_ACTIVE', `${DEPLOYED_UNITS[role]} is ${activeState}${why}`);
+        find('UNIT_NOT_ACTIVE', `${DEPLOYED_UNITS[role]} is ${activeState}${why}`, more);
     }
     judgePorts(target, look, view, find);
     if ('silent' in view) {
-      if (look.units.node.activeState === 'active')
-        find('NODE_SILENT', `its node does not answer: ${view.silent}`);
+      const how = view.claim === undefined ? 'does not answer' : 'answers only in part';
+      if (look.units.node.activeState === 'active') find('NODE_SILENT', `its node ${how}: ${view.silent}`);
       return;
     }
     if (view.status !== 'healthy')
       find('NODE_UNHEALTHY', `its node is ${view.status}: ${view.why ?? 'no reason given'}`);
     if (machineId !== null && view.machineId !== machineId)
-      find('IDENTITY_CHANGED', `its node is machine ${view.machineId}, and was ${machineId}`);
+      find('IDENTITY_CHANGED', `its node is machine ${view.machineId}, and was ${machineId}`, LASTING);
     if (bootIdBefore !== null && view.bootId === bootIdBefore)
-      find('NOT_RESTARTED', `its node is still the process from before (boot_id ${view.bootId})`);
+      find('NOT_RESTARTED', `its node is still the process from before (boot_id ${view.bootId})`, LASTING);
     if (view.pid !== look.units.node.pid && look.units.node.pid !== null)
       find(
         'PROGRAM_DIFFERS',
@@ -73,7 +77,7 @@ export function judgeContent(
       if (executable !== `${home}/bin/node`)
         find(
           'PROGRAM_DIFFERS',
-          `its ${role} runs ${executable ?? 'something unknown'}, not ${home}/bin/node`,
+          `its ${role} runs ${short(executable ?? 'something unknown')}, not ${short(home)}/bin/node`,
         );
       else if (executableSha256 !== promised.get('bin/node'))
         find('PROGRAM_DIFFERS', `the Node runtime of its ${role} is not that of the artifact`);
@@ -90,7 +94,7 @@ export function judgeContent(
     if (!('silent' in view) && view.bundleSha256 !== artifact.manifest.bundle_sha256)
       find(
         'PROGRAM_DIFFERS',
-        `its node runs bundle ${view.bundleSha256 ?? 'unknown'}, not ${artifact.manifest.bundle_sha256}`,
+        `its node runs bundle ${short(view.bundleSha256 ?? 'unknown')}, not ${short(artifact.manifest.bundle_sha256)}`,
       );
     const digestAt = (path: string) => look.digests.get(path);
     if (digestAt(`${DEPLOYED_PATHS.config}/node.toml`) !== sha256Hex(release.nodeToml))
@@ -116,19 +120,31 @@ function judgePorts({ udpPort, runnerPort }: DeployTarget, look: HostLook, view:
       other === undefined
         ? 'nobody holds it'
         : `${other.process ?? 'something else'} (pid ${other.pid}) does`;
-    const word =
-      'silent' in view ? 'is silent' : `calls itself ${view.status} with ${view.peers.length} peers`;
     find(
       'QUIC_NOT_BOUND',
-      `its node (pid ${node.pid}) ${word}, but does not hold UDP port ${udpPort}: ${whose}`,
+      `its node (pid ${node.pid}) ${wordOf(view)}, but does not hold UDP port ${udpPort}: ${whose}`,
+      claimOf(view) === undefined ? {} : LASTING, // a node binds before it serves
     );
   }
   if (runner.pid !== null && !holders('tcp', runnerPort).some(({ pid }) => pid === runner.pid))
     find('RUNNER_NOT_LISTENING', `its runner (pid ${runner.pid}) does not listen on TCP port ${runnerPort}`);
 }
 
+/** With digests as short as the report shows them. */
+const short = (text: string) => text.replaceAll(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
+
+function claimOf(view: NodeView): NodeClaim | undefined {
+  return 'silent' in view ? view.claim : { status: view.status, peers: view.peers.length };
+}
+
+function wordOf(view: NodeView): string {
+  const claim = claimOf(view);
+  if (claim === undefined) return 'is silent';
+  return `says that it has joined, ${claim.status} with ${claim.peers} peers`;
+}
+
 function collect(host: string, judge: (find: Find) => void): readonly Problem[] {
   const problems: Problem[] = [];
-  judge((code, message) => problems.push({ host, code, message: `${host}: ${message}` }));
+  judge((code, message, more) => problems.push({ host, code, message: `${host}: ${message}`, ...more }));
   return problems;
 }

@@ -1,7 +1,7 @@
 import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS } from './deployed-host.ts';
 import type { RemoteScript } from './remote-script.ts';
 
-const { versions, releases, current, previous, config, identity, units } = DEPLOYED_PATHS;
+const { home, versions, releases, current, previous, config, identity, units } = DEPLOYED_PATHS;
 
 /** What the remote side of a deployment needs; all of it is part of any system with systemd. */
 const TOOLS = 'tar gzip sha256sum install flock find stat systemd-sysusers systemd-notify';
@@ -13,6 +13,7 @@ const TOOLS = 'tar gzip sha256sum install flock find stat systemd-sysusers syste
  */
 export const LOOK: RemoteScript = {
   does: 'look at what is there',
+  only: 'looks',
   text: `
 export LC_ALL=C
 wanted=$1 depth=$2; shift 2
@@ -22,9 +23,9 @@ say() { (IFS=$tab; printf '%s\\n' "$*"); }
 
 say machine "$(uname -s)" "$(uname -m)"
 say boot "$(cat /proc/sys/kernel/random/boot_id)/$(cut -d' ' -f22 /proc/1/stat)"
-say init "$(cat /proc/1/comm)" "$(systemctl --version 2>/dev/null | head -n 1)"
+say init "$(cat /proc/1/comm)" "$(systemctl --version 2>/dev/null | head -n 1)" "$(systemctl is-system-running 2>/dev/null)"
 for tool in ${TOOLS}; do command -v "$tool" >/dev/null || say missing_tool "$tool"; done
-disk=/opt; [ -d "$disk" ] || disk=/
+for disk in ${versions} ${home} /opt /; do [ -d "$disk" ] && break; done
 df -PB1 "$disk" 2>/dev/null | tail -n 1 | while read -r _ _ _ free _; do say free_bytes "$free"; done
 for path in ${current} ${previous} ${config}; do
   if [ -L "$path" ]; then say link "$path" "$(readlink "$path")"; elif [ -e "$path" ]; then say occupied "$path"; fi

@@ -7,18 +7,35 @@ const short = (digest: string | null) => digest?.slice(0, 12) ?? '-';
 
 /** The report as a person reads it: one line per host, then everything that is not as it should be. */
 export function renderReport(report: DeployReport, tookMs: number): string {
-  const { hosts, acknowledged, pairs, artifact } = report;
-  const lines = renderHosts(hosts);
-  const mesh = `${acknowledged}/${pairs} directed connections proven by an acknowledged message`;
-  const verdict = isWhole(report) ? 'deployed' : 'NOT as asked for';
-  return `${lines}${renderProblems(report.problems)}artifact ${short(artifact)}: ${verdict}; ${mesh}; ${(tookMs / 1_000).toFixed(1)} s\n`;
+  const { hosts, acknowledged, pairs, artifact, unanswered } = report;
+  const there = hosts.filter(({ version }) => version === artifact).length;
+  const verdict = isWhole(report) ? 'as asked for' : 'NOT as asked for';
+  const mesh =
+    pairs === 0
+      ? 'no connection to prove'
+      : `${acknowledged} of ${pairs} directed connections proven by an acknowledged message`;
+  const lines = [
+    `${verdict}: ${there} of ${hosts.length} hosts run artifact ${short(artifact)}; ${mesh}; ${(tookMs / 1_000).toFixed(1)} s`,
+    ...(unanswered.length > 0
+      ? [`not looked at: connections with ${unanswered.join(', ')}, where no node answers`]
+      : []),
+    ...(isWhole(report) ? [] : whatNow(hosts)),
+  ];
+  return `${renderHosts(hosts)}${renderProblems(report.problems)}${lines.join('\n')}\n`;
+}
+
+/** What the operator has in hand after a deployment that did not succeed everywhere. */
+function whatNow(hosts: readonly HostReport[]): readonly string[] {
+  const changed = hosts.filter(({ outcome }) => outcome === 'upgraded').map(({ host }) => `--host ${host}`);
+  const back = changed.length === 0 ? '' : `; "rollback ${changed.join(' ')}" takes back what was changed`;
+  return [`mend that and deploy again: what is done is kept and not done twice${back}`];
 }
 
 export function renderHosts(hosts: readonly HostReport[]): string {
   const width = Math.max(4, ...hosts.map(({ host }) => host.length));
   return hosts
     .map(({ host, outcome, version, problems }) => {
-      const line = `${host.padEnd(width)}  ${outcome.padEnd(13)}  ${short(version)}\n`;
+      const line = `${host.padEnd(width)}  ${outcome.replaceAll('_', ' ').padEnd(13)}  ${short(version)}\n`;
       return line + renderProblems(problems);
     })
     .join('');

@@ -7,6 +7,8 @@ export interface Problem {
   readonly message: string;
   /** The other end, where it is about a connection. */
   readonly peer?: string;
+  /** Waiting does not mend it. */
+  readonly lasting?: true;
 }
 
 /** Found before anything is changed: the host cannot carry this deployment. */
@@ -42,7 +44,8 @@ export type ProblemCode = (typeof REFUSALS)[number] | (typeof FINDINGS)[number] 
 
 /** An error of one host as a line of its report. */
 export function problemOf(host: string, error: unknown): Problem {
-  return { host, code: problemCode(error), message: messageOf(error) };
+  const code = problemCode(error);
+  return { host, code, message: messageOf(error), ...(BARRED.includes(code) ? LASTING : {}) };
 }
 
 function problemCode(error: unknown): ProblemCode {
@@ -52,6 +55,10 @@ function problemCode(error: unknown): ProblemCode {
   return codeOf(error);
 }
 
+/** For problems that waiting does not mend. */
+export const LASTING = { lasting: true } as const satisfies Partial<Problem>;
+
+const BARRED = ['HOST_KEY_UNKNOWN', 'HOST_KEY_CHANGED', 'HOST_AUTH', 'HOST_SUDO'];
 const WAY_FAILED = [
   'HOST_UNREACHABLE',
   'HOST_TIMEOUT',

@@ -1,10 +1,10 @@
-import { realClock } from '../../kit/clock.ts';
 import { activate, control, deactivate, forgetRelease, rememberIdentity } from './activate.ts';
 import type { Artifact } from './artifact.ts';
 import type { DeployEvent, HostReport, Outcome } from './deploy-report.ts';
 import { expectationOf } from './expectation.ts';
-import { type HostLook, isRunning } from './host-look.ts';
-import { deployError, isUnreachable, type Problem, problemOf } from './problem.ts';
+import { explainLoss } from './explain-loss.ts';
+import { isRunning } from './host-look.ts';
+import { isUnreachable, type Problem, problemOf } from './problem.ts';
 import { asRunning, ownProblems, type SettlingSite, settle } from './settle.ts';
 import { runningVersion, type Surveyed } from './survey.ts';
 
@@ -13,10 +13,6 @@ export interface RollOutOptions {
   readonly parallel: number | null;
   readonly tell: (event: DeployEvent) => void;
 }
-
-// A machine that was restarted is back within this, or counts as lost for this deployment.
-const COME_BACK_BUDGET_MS = 60_000;
-const COME_BACK_POLL_MS = 2_000;
 
 /**
  * Changes hosts over batch by batch. A batch is verified, with connections to all that run, before the next begins; the
@@ -59,9 +55,10 @@ async function changeBatch(
       tell({ event: 'step', host: host.site.name, text: describeChange(host) });
       try {
         await changeOver(host, signal);
+        tell({ event: 'step', host: host.site.name, text: 'started; verify it and its connections' });
       } catch (error) {
         signal.throwIfAborted();
-        problems.push(await explain(host, problemOf(host.site.name, error), signal));
+        problems.push(await explainLoss(host, problemOf(host.site.name, error), signal));
       }
     }),
   );
@@ -91,26 +88,6 @@ async function changeOver({ site, plan }: Surveyed, signal: AbortSignal): Promis
   await site.forget();
   if (plan.change === 'start') await control(site.host, 'start', signal);
   else await activate(site.host, plan.release.id, signal);
-}
-
-/** Whether the machine itself was restarted under the step: then that is what happened. */
-async function explain({ site, look }: Surveyed, problem: Problem, signal: AbortSignal): Promise<Problem> {
-  if (!isUnreachable(problem)) return problem;
-  const untilMs = realClock.nowMs() + COME_BACK_BUDGET_MS;
-  for (;;) {
-    const now = await site.look({ depth: 'quick' }, signal).catch((): HostLook | null => null);
-    signal.throwIfAborted();
-    if (now !== null && now.bootId !== look.bootId) {
-      const { message } = deployError(
-        'HOST_REBOOTED',
-        site.name,
-        `was restarted meanwhile (${problem.message})`,
-      );
-      return { host: site.name, code: 'HOST_REBOOTED', message };
-    }
-    if (now !== null || realClock.nowMs() > untilMs) return problem;
-    await realClock.sleep(COME_BACK_POLL_MS, signal);
-  }
 }
 
 async function accept(
@@ -152,9 +129,11 @@ async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortS
     return reportOf(host, 'failed', problems);
   } catch (error) {
     signal.throwIfAborted();
-    const problem = problemOf(site.name, error);
-    const outcome: Outcome = isUnreachable(problem) ? 'unreachable' : 'failed';
-    return { ...reportOf(host, outcome, [...problems, problem]), version: null };
+    const { message, ...problem } = problemOf(site.name, error);
+    const said = message.replace(`${site.name}: `, '');
+    const again = { ...problem, message: `${site.name}: taking it back failed too: ${said}` };
+    const outcome: Outcome = isUnreachable(again) ? 'unreachable' : 'failed';
+    return { ...reportOf(host, outcome, [...problems, again]), version: null };
   }
 }
 

@@ -1,4 +1,5 @@
 import { control } from './activate.ts';
+import { lockHost } from './deploy-lock.ts';
 import { type HostReport, notAttempted, type Outcome } from './deploy-report.ts';
 import { currentVersion, type HostLook } from './host-look.ts';
 import { problemOf } from './problem.ts';
@@ -34,6 +35,7 @@ async function changeOne(
 ): Promise<HostReport> {
   const report = { host: site.name, uploadedBytes: 0 };
   try {
+    await using _lock = await lockHost(site.host, signal);
     const look = await site.look({ depth: 'quick' }, signal);
     const { version, problems } = await change(site, look);
     return { ...report, outcome: problems.length === 0 ? outcome : 'failed', version, problems };

@@ -3,6 +3,7 @@ import { Deadline } from '../../kit/deadline.ts';
 import type { HostLook } from './host-look.ts';
 import { type Expected, judgeContent, judgeRunning, type Running } from './judge-host.ts';
 import type { NodeView } from './node-view.ts';
+import { Patience } from './patience.ts';
 import { type Problem, problemOf } from './problem.ts';
 import type { Site } from './site.ts';
 import { exchangeMessages, type MeshMember, missingLinks } from './verify-mesh.ts';
@@ -10,6 +11,8 @@ import { exchangeMessages, type MeshMember, missingLinks } from './verify-mesh.t
 /** A node may need this long to start, dial everybody and be dialled. */
 const SETTLE_BUDGET_MS = 60_000;
 const POLL_MS = 300;
+// To look for a machine that is off takes long each time; where nobody is judged by it, it is then left out.
+const PEER_TRIES = 2;
 
 /** A host of the mesh, and how it is judged. */
 export interface SettlingSite {
@@ -31,12 +34,14 @@ export interface Settled {
   readonly acknowledged: number;
   /** Directed pairs of judged hosts with all that answer. */
   readonly pairs: number;
+  /** Hosts that were only to be the other ends of connections, and did not answer. */
+  readonly unanswered: readonly string[];
   readonly afterMs: number;
 }
 
 /**
- * Waits until the judged hosts run what they should and are connected with all given ones in both directions; then
- * compares every digest and sends an acknowledged message over each of those connections.
+ * Waits until the judged hosts run what they should and are connected with all given ones in both directions, or until
+ * waiting is of no use; then compares every digest and sends an acknowledged message over each of those connections.
  */
 export async function settle(
   sites: readonly SettlingSite[],
@@ -45,10 +50,17 @@ export async function settle(
 ): Promise<Settled> {
   const startedMs = clock.nowMs();
   const deadline = Deadline.in(budgetMs, clock);
+  const patience = new Patience();
+  const unseen = new Map<string, number>();
   const names = new Set(sites.filter(({ judged: { as } }) => as !== 'peer').map(({ site }) => site.name));
   const counts = (from: string, to: string) => names.has(from) || names.has(to);
   for (;;) {
-    const looks = await Promise.all(sites.map((settling) => lookOnce(settling, signal)));
+    const asked = sites.filter(
+      ({ site, judged }) => judged.as !== 'peer' || (unseen.get(site.name) ?? 0) < PEER_TRIES,
+    );
+    const looks = await Promise.all(asked.map((settling) => lookOnce(settling, signal)));
+    for (const { site, isUnseen } of looks)
+      unseen.set(site.name, isUnseen ? (unseen.get(site.name) ?? 0) + 1 : 0);
     const members = await membersOf(looks, signal);
     const problems = [...looks.flatMap((look) => look.problems), ...missingLinks(members, counts)];
     const machineIds = new Map(members.map(({ name, view }) => [name, view.machineId]));
@@ -56,8 +68,8 @@ export async function settle(
     const pairs = answering.flatMap((from) =>
       answering.filter((to) => to !== from && counts(from, to)),
     ).length;
-    const done = { pairs, machineIds, afterMs: clock.nowMs() - startedMs };
-    if (problems.length > 0 && deadline.remainingMs() > POLL_MS) {
+    const isWorthIt = patience.mayMend(problems, clock.nowMs()) && deadline.remainingMs() > POLL_MS;
+    if (problems.length > 0 && isWorthIt) {
       await clock.sleep(POLL_MS, signal);
       continue;
     }
@@ -66,7 +78,12 @@ export async function settle(
     const whole = members.filter(({ name }) => !bad.has(name));
     const exchanged = await exchangeMessages(whole, signal, counts);
     return {
-      ...done,
+      pairs,
+      machineIds,
+      unanswered: sites.flatMap(({ site, judged }) =>
+        judged.as === 'peer' && !machineIds.has(site.name) ? [site.name] : [],
+      ),
+      afterMs: clock.nowMs() - startedMs,
       problems: [...problems, ...content.flat(), ...exchanged.problems],
       acknowledged: exchanged.acknowledged,
     };
@@ -74,6 +91,7 @@ export async function settle(
 }
 
 interface SettlingLook extends SettlingSite {
+  readonly isUnseen: boolean;
   readonly view: NodeView;
   readonly problems: readonly Problem[];
 }
@@ -82,11 +100,12 @@ async function lookOnce({ site, judged }: SettlingSite, signal: AbortSignal): Pr
   try {
     const [look, view] = await Promise.all([site.look({ depth: 'quick' }, signal), site.view(signal)]);
     const running = runningOf(judged);
-    return { site, judged, view, problems: running === null ? [] : judgeRunning(running, look, view) };
+    const problems = running === null ? [] : judgeRunning(running, look, view);
+    return { site, judged, isUnseen: false, view, problems };
   } catch (error) {
     signal.throwIfAborted();
     const problems = judged.as === 'peer' ? [] : [problemOf(site.name, error)];
-    return { site, judged, view: { silent: 'its host could not be looked at' }, problems };
+    return { site, judged, isUnseen: true, view: { silent: 'its host could not be looked at' }, problems };
   }
 }
 

@@ -7,7 +7,7 @@ import { ownTables } from './nft-read.ts';
 import type { FaultOperation } from './protocol.ts';
 
 const why = whyNoRig();
-const DEATHS = Number(process.env.MESHPROOF_DEADMAN ?? 30);
+const DEATHS = Number(process.env.MESHPROOF_DEADMAN ?? 6);
 const SEED = Number(process.env.MESHPROOF_SEED ?? Random.freshSeed());
 const TTL_MS = 2_000;
 const OPERATIONS = ['apply', 'renew', 'revert'] as const satisfies readonly FaultOperation[];

@@ -16,6 +16,7 @@ import {
 } from './protocol.ts';
 import { type Finished, runCommand } from './run-command.ts';
 
+const RIG_BUDGET_MS = 60_000; // the rig is also used where processors are emulated
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** Addresses of the rig: the host under test, and two peers that share the other end of its link. */
@@ -41,17 +42,20 @@ export class NetworkRig implements AsyncDisposable {
   readonly #host: ChildProcess;
   readonly #peers: ChildProcess;
   readonly #directory: string;
+  readonly #program: string;
   #session: Session | undefined;
 
-  private constructor(host: ChildProcess, peers: ChildProcess, directory: string) {
+  private constructor(host: ChildProcess, peers: ChildProcess, directory: string, program: string) {
     this.#host = host;
     this.#peers = peers;
     this.#directory = directory;
+    this.#program = program;
   }
 
-  static async open(): Promise<NetworkRig> {
+  /** `program`: the fault program as it is shipped, in place of its sources. */
+  static async open({ program = MAIN }: { readonly program?: string } = {}): Promise<NetworkRig> {
     const [host, peers] = await Promise.all([holdNamespace(), holdNamespace()]);
-    const rig = new NetworkRig(host, peers, await mkdtemp(join(tmpdir(), 'meshproof-rig-')));
+    const rig = new NetworkRig(host, peers, await mkdtemp(join(tmpdir(), 'meshproof-rig-')), program);
     await rig.onHost(
       'ip',
       'link',
@@ -83,7 +87,7 @@ export class NetworkRig implements AsyncDisposable {
   async #carries(address: string): Promise<void> {
     const probe = { address, port: 9, count: 1, timeout_ms: 200 };
     const isAnswered = async () => ((await this.ask('probe', probe)).answered === 1 ? true : undefined);
-    await until(`an answer of ${address}`, isAnswered, { budgetMs: 10_000 });
+    await until(`an answer of ${address}`, isAnswered, { budgetMs: RIG_BUDGET_MS });
   }
 
   async onHost(...argv: readonly [string, ...string[]]): Promise<string> {
@@ -94,9 +98,19 @@ export class NetworkRig implements AsyncDisposable {
     return await inNamespace(this.#peers, argv);
   }
 
+  /** Starts a program on the host, its pipes ours. */
+  startOnHost(...argv: readonly string[]): ChildProcess {
+    return spawn('nsenter', [...into(this.#host), ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  /** Starts a program beside the peers, its pipes ours. */
+  startOnPeers(...argv: readonly string[]): ChildProcess {
+    return spawn('nsenter', [...into(this.#peers), ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
   /** Starts the fault program on the host. */
   start(op: FaultOperation | 'serve', body?: object): ChildProcess {
-    const child = spawn('nsenter', [...into(this.#host), process.execPath, MAIN, op], {
+    const child = spawn('nsenter', [...into(this.#host), process.execPath, this.#program, op], {
       env: {
         ...process.env,
         MESHPROOF_FAULTS_DIR: join(this.#directory, 'faults'),
@@ -196,7 +210,9 @@ function into({ pid }: ChildProcess): readonly string[] {
 }
 
 async function inNamespace(holder: ChildProcess, argv: readonly string[]): Promise<string> {
-  const finished: Finished = await runCommand(['nsenter', ...into(holder), ...argv]);
+  const finished: Finished = await runCommand(['nsenter', ...into(holder), ...argv], {
+    budgetMs: RIG_BUDGET_MS,
+  });
   if (finished.code !== 0) throw new Error(`${argv.join(' ')}: ${finished.stderr}`);
   return finished.stdout;
 }
