@@ -141,7 +141,7 @@ describe('a local mesh without a link proxy', () => {
 describe('a local mesh behind a link proxy', () => {
   it('cuts what arrives at a node, slows what leaves it, and shows both where they are', async () => {
     const { faults } = await start('direct');
-    expect(Object.values(await faults.capabilities('a', signal()))).toEqual([null, null, null, null, null]);
+    expect(Object.values(await faults.capabilities('a', signal())).every((why) => why === null)).toBe(true);
     await faults.apply(lease({ kind: 'cut', at: 'a', peers: ['b'], largerThanBytes: null }), signal());
     const slow = { delayMs: 60, jitterMs: 0, lossRatio: 0, rateKbit: null };
     await faults.apply(lease({ kind: 'shape', at: 'c', peers: ['b'], ...slow }), signal());
