@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: units run beside the code, in parallel; process-level tests share the machine's two cores and
-// so run one file at a time.
+// Two projects: units run beside the code, in parallel; process-level tests mostly wait, so two files and at most three
+// meshes of one file share the machine's cores.
 export default defineConfig({
   test: {
     projects: [
@@ -18,7 +18,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
           pool: 'forks',
-          fileParallelism: false,
+          fileParallelism: true,
+          maxWorkers: 2,
+          maxConcurrency: 3,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MeshproofProcess } from './meshproof-process.ts';
 
-const MESH = ['--local', '4', '--telemetry-secs', '2', '--settle-secs', '10', '--stop-on', 'none'];
+const MESH = ['--local', '4', '--telemetry-secs', '4', '--settle-secs', '10', '--stop-on', 'none'];
 const LEAVE = ['--allow-netem', '--allow-partition', '--allow-pause'];
 /** Of the slowest of them, on a machine that does other things too. */
 const BUDGET_MS = 240_000;

@@ -178,6 +178,32 @@ describe.skipIf(reason !== undefined)(
       expect((await run.event('judged')).reasons.join('\n')).not.toMatch(/NO-GO/);
     });
 
+    it('a way that stays lost during the matrix is INCONCLUSIVE, and neither NO-GO nor a lost node', {
+      timeout: 240_000,
+    }, async () => {
+      await using run = await startRun('--scenarios', 'baseline,fanout_burst', '--stop-on', 'lost-node');
+      try {
+        await run.event('scenario_started', ({ scenario }) => scenario === 'baseline', STEP_BUDGET_MS);
+        await inside(dir, 'lab4', 'systemctl stop ssh.socket ssh.service; kill -9 $(pgrep "^sshd")');
+        await run.event('control_lost', ({ node }) => node === 'lab4');
+        const sinceLoss = run.events.length;
+        const silent = () =>
+          run.events
+            .slice(sinceLoss)
+            .filter((event) => event.event === 'sampled' && event.unreadable.includes('lab4 (all)'));
+        await until('four silent rounds', () => (silent().length >= 4 ? true : undefined), {
+          budgetMs: 60_000,
+        });
+      } finally {
+        await inside(dir, 'lab4', 'systemctl start ssh.service');
+      }
+      expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(2);
+      expect(run.find('stopped'), run.told()).toBeUndefined();
+      const { reasons } = await run.event('judged');
+      expect(reasons.join('\n')).not.toMatch(/NO-GO/);
+      expect(reasons.join('\n')).toMatch(/the way to lab4 was lost/);
+    });
+
     it('a node that says it has joined and holds no UDP port fails by name', {
       timeout: 240_000,
     }, async () => {

@@ -63,6 +63,9 @@ function readBursts(index: EvidenceIndex, node: string, { window, scenario }: Sp
   let amount: Amount | null = null;
   const notes: string[] = [];
   for (const burst of own) {
+    const lost = index.ways.whyLost([burst.publisher, node], burst);
+    if (lost !== null)
+      return unread(missing('unreadable', `${node}: deliveries of ${place}: ${lost}; ${decide}`));
     const wrong = contradiction(burst, plannedByPlan);
     if (wrong !== null)
       return unread(missing('unreadable', `${node}: deliveries of ${place}: ${wrong}; ${decide}`));

@@ -11,6 +11,7 @@ import type {
 import { isSeen, missing, type Observation } from '../proofs/observation.ts';
 import type { Plan } from '../proofs/plan-schema.ts';
 import { type FaultIndex, indexFaults } from './fault-index.ts';
+import { indexLostWays, type LostWays } from './lost-ways.ts';
 import { findRestarts, type Restart } from './restarts.ts';
 import { findStaleDocuments } from './stale-documents.ts';
 
@@ -47,6 +48,7 @@ export interface EvidenceIndex {
   outcomes(window: number, scenario: string, from: string, to: string): readonly PairOutcome[];
   bursts(window: number, scenario: string): readonly BurstDelivery[];
   readonly faults: FaultIndex;
+  readonly ways: LostWays;
 }
 
 const key = (...parts: readonly (string | number | null)[]) => JSON.stringify(parts);
@@ -102,6 +104,7 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     outcomes: (window, scenario, from, to) => outcomes.get(key(window, scenario, from, to)) ?? [],
     bursts: (window, scenario) => bursts.get(key(window, scenario)) ?? [],
     faults: indexFaults(records),
+    ways: indexLostWays(records),
   };
 }
 

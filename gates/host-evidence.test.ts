@@ -34,8 +34,14 @@ function judged(change: Program | 'left out' = planned, more: readonly EvidenceR
   return judgeHosts(indexEvidence({ ...base, plan: onHosts, records }));
 }
 
-const lost: EvidenceRecord = { type: 'control_lost', node: first, code: 'HOST_LOST', why: 'gone' };
-const regained: EvidenceRecord = { type: 'control_regained', node: first, after_ms: 10 };
+const lost: EvidenceRecord = {
+  type: 'control_lost',
+  node: first,
+  code: 'HOST_LOST',
+  why: 'gone',
+  since_mono_ms: 1,
+};
+const regained: EvidenceRecord = { type: 'control_regained', node: first, after_ms: 10, at_mono_ms: 11 };
 
 describe('machines of their own', () => {
   it('are not asked for where the nodes run on this one', () => {

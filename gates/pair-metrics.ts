@@ -86,6 +86,8 @@ function readPair(
     return [unread(missing('absent', `${name}: not measured in window ${window} ${scenario}; ${decide}`))];
   }
   return outcomes.map((outcome) => {
+    const lost = index.ways.whyLost(pair, outcome);
+    if (lost !== null) return unread(missing('unreadable', `${name}: ${lost}; ${decide}`));
     const judged = rule(outcome, index.evidence.plan.expect_path);
     if ('unseen' in judged) return unread(missing('absent', `${name}: ${judged.unseen}; ${decide}`));
     return reading(judged.amount, judged.defect === null ? null : `${name}: ${judged.defect}`);

@@ -47,7 +47,14 @@ function scenarioShortfalls(index: EvidenceIndex, window: number, scenario: stri
     shortfalls.push(inconclusive(`${at} never finished; running it would decide it`));
   for (const { outcome, why } of finished) {
     const because = why === null ? '' : `: ${why}`;
-    if (outcome === 'failed') shortfalls.push({ verdict: 'NO-GO', why: `${at} failed${because}` });
+    if (outcome === 'failed') {
+      const lost = index.ways.whyLost(index.nodes, { window, scenario });
+      shortfalls.push(
+        lost === null
+          ? { verdict: 'NO-GO', why: `${at} failed${because}` }
+          : inconclusive(`${at} failed${because}, and ${lost}; running it again would decide it`),
+      );
+    }
     if (outcome === 'not_run') {
       shortfalls.push(
         inconclusive(`${at} was planned and did not run${because}; running it would decide it`),
@@ -108,7 +115,8 @@ function findingOf(
 
 /**
  * Whether what was planned happened: one finding per window (its scenarios ran) and one for the soak (all of it is
- * on record, nothing cut it short). A failed scenario is NO-GO; whatever did not run is INCONCLUSIVE, never a GO.
+ * on record, nothing cut it short). A failed scenario is NO-GO, unless the way to a machine was lost meanwhile;
+ * whatever did not run is INCONCLUSIVE, never a GO.
  */
 export function judgeCompletion(
   index: EvidenceIndex,

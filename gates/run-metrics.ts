@@ -71,6 +71,15 @@ function isByFault(index: EvidenceIndex, exit: RecordOf<'process_exited'>): bool
   return exit.expected && exit.signal === 'SIGKILL' && index.faults.isHeldDown(exit.node, exit);
 }
 
+/** It ended when it was meant to; what it ended with could not be read, for the way to its machine was lost. */
+function isUntold(
+  index: EvidenceIndex,
+  { node, expected, code, signal }: RecordOf<'process_exited'>,
+): boolean {
+  const isTold = code !== null || signal !== null;
+  return expected && !isTold && index.of('control_lost').some((loss) => loss.node === node);
+}
+
 function unexpectedExits(index: EvidenceIndex, node: string) {
   const exits = index
     .of('process_exited')
@@ -82,7 +91,12 @@ function unexpectedExits(index: EvidenceIndex, node: string) {
     return `${role} of ${node} ${what} (${how}${last === undefined ? '' : `, last words: ${last}`})`;
   });
   const note = notes.length > 0 ? notes.join('; ') : null;
-  return { reading: reading(count(exits.length), note), window: windowOfExit(index, node) };
+  const window = windowOfExit(index, node);
+  if (exits.length > 0 && exits.every((exit) => isUntold(index, exit))) {
+    const why = `${note}, and the way to ${node} was lost; its journal would decide it`;
+    return { reading: unread(missing('unreadable', why)), window };
+  }
+  return { reading: reading(count(exits.length), note), window };
 }
 
 /** Names of the roster and of every process that ended: an exit of a stranger is not overlooked. */
@@ -124,6 +138,9 @@ const restartRecovery: Metric = {
             unread(missing('absent', `${node}: its declared restart was never seen to happen; ${decide}`)),
           ];
         }
+        const lost = index.ways.whyLost(index.nodes, { window, scenario });
+        if (lost !== null)
+          return [unread(missing('unreadable', `${node}: its recovery: ${lost}; ${decide}`))];
         if (timed.length === 0) return [unread(missing('absent', `${node}: recovery not timed; ${decide}`))];
         return timed.map(({ after_ms: afterMs }) =>
           afterMs === null

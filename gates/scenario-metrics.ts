@@ -53,6 +53,11 @@ function readFigures(
     const why = `${whose}${name} of ${scenario} was not recorded in window ${window}; ${decide}`;
     return [unread(missing('absent', why))];
   }
+  // A scenario looks at the mesh through every way; with one of them lost it was half blind.
+  const lost = index.ways.whyLost(index.nodes, { window, scenario });
+  if (lost !== null) {
+    return [unread(missing('unreadable', `${whose}${name} of ${scenario}: ${lost}; ${decide}`))];
+  }
   return own.map(({ peer, value, why }) => {
     const edge = peer === null ? whose : `${node}→${peer}: `;
     if (value === null) {

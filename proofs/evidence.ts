@@ -108,6 +108,12 @@ const FAILURE_CLASSES = [
   'duplicated',
 ] as const;
 
+/** The clock is that of the samples. */
+const listening = z
+  .strictObject({ from: z.number(), until: z.number() })
+  .optional()
+  .describe('from its command until the harness stopped listening; left out in older proofs');
+
 /** What became of one directed pair. Sent and received are joined by `request_id`. */
 const pairOutcome = z.strictObject({
   type: z.literal('pair_outcome'),
@@ -133,6 +139,7 @@ const pairOutcome = z.strictObject({
   received_sha256: hex64.nullable(),
   sender_verified: z.boolean().nullable().describe('the destination node verified the planned sender'),
   failure: z.strictObject({ class: z.enum(FAILURE_CLASSES), detail: z.string() }).nullable(),
+  span_mono_ms: listening,
 });
 export type PairOutcome = z.infer<typeof pairOutcome>;
 
@@ -158,6 +165,7 @@ const burstDelivery = z.strictObject({
     .string()
     .optional()
     .describe('what the publisher said of publishes that failed; left out when none did'),
+  span_mono_ms: listening,
 });
 export type BurstDelivery = z.infer<typeof burstDelivery>;
 

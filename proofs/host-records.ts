@@ -45,10 +45,12 @@ export const controlLost = z.strictObject({
   node: nodeName,
   code: z.string(),
   why: z.string(),
+  since_mono_ms: z.number().describe('when it was last known to stand, on the clock of the samples'),
 });
 
 export const controlRegained = z.strictObject({
   type: z.literal('control_regained'),
   node: nodeName,
-  after_ms: z.number().min(0),
+  after_ms: z.number().min(0).describe('since its loss was noticed'),
+  at_mono_ms: z.number().describe('when it was known to stand again, on the clock of the samples'),
 });

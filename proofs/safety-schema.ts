@@ -14,7 +14,8 @@ export type SafetyNet = (typeof SAFETY_NETS)[number];
 /**
  * What ends a run early, faults healed first. `no-go`: a window was judged NO-GO. `lost-node`: a process of the mesh
  * ended that nobody ended, or nothing of a node could be read in three rounds in a row. `lost-telemetry`: some document
- * of a node could not be read in three rounds in a row. Nodes that a fault holds down do not count.
+ * of a node could not be read in three rounds in a row. Nodes that a fault holds down do not count. A node to whose
+ * machine the way is lost is lost telemetry, not a lost node.
  */
 export const STOP_CONDITIONS = ['no-go', 'lost-node', 'lost-telemetry'] as const;
 export type StopCondition = (typeof STOP_CONDITIONS)[number];

@@ -1,3 +1,4 @@
+import { sha256Hex } from '../../kit/hash.ts';
 import type { FaultKind } from '../../proofs/fault-records.ts';
 import type { Harm } from '../../proofs/safety-schema.ts';
 import type { Edge, FaultRequest } from '../../scenarios/faults.ts';
@@ -34,7 +35,18 @@ export function hostsOf(request: FaultRequest): readonly string[] {
 /** One lease per host that has to do something; none for a momentary fault. */
 export function leasesOf(request: FaultRequest, faultId: string, ttlMs: number): readonly Lease[] {
   if (request.kind === 'restart') return [];
-  return hostsOf(request).map((at) => ({ id: `${faultId}.${at}`, spec: specAt(request, at), ttlMs }));
+  return hostsOf(request).map((at) => ({ id: leaseIdOf(faultId, at), spec: specAt(request, at), ttlMs }));
+}
+
+/** As much as a fault program takes for an id. */
+const LEASE_ID_MAX = 64;
+
+/** Readable where it fits; the name of a host alone may be nearly as long as an id, and is cut short by its digest then. */
+function leaseIdOf(faultId: string, at: string): string {
+  const whole = `${faultId}.${at}`;
+  if (whole.length <= LEASE_ID_MAX) return whole;
+  const digest = sha256Hex(whole).slice(0, 16);
+  return `${whole.slice(0, LEASE_ID_MAX - digest.length - 1)}-${digest}`;
 }
 
 function specAt(request: Exclude<FaultRequest, { kind: 'restart' }>, at: string): LeaseSpec {

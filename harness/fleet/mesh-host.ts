@@ -36,10 +36,19 @@ export interface ProcessEnd {
   readonly lastWords: readonly string[];
 }
 
-/** The way to a machine was lost or is there again: the control plane's affair, which says nothing about the node. */
+/**
+ * The way to a machine was lost or is there again: the control plane's affair, which says nothing about the node. It was
+ * last known to stand at `sinceMs`, and to stand again at `atMs`, both by the clock that reads the samples.
+ */
 export type ControlChange =
-  | { readonly node: string; readonly state: 'lost'; readonly code: string; readonly why: string }
-  | { readonly node: string; readonly state: 'regained'; readonly afterMs: number };
+  | {
+      readonly node: string;
+      readonly state: 'lost';
+      readonly code: string;
+      readonly why: string;
+      readonly sinceMs: number;
+    }
+  | { readonly node: string; readonly state: 'regained'; readonly afterMs: number; readonly atMs: number };
 
 /** Where hostile programs from outside the roster may run. They end with `signal`, and with the fleet. */
 export interface OutsiderPlace {
@@ -73,5 +82,10 @@ export interface Fleet {
   lookAtHosts?(window: number | null, signal: AbortSignal): Promise<readonly EvidenceRecord[]>;
   /** Calls back when the way to a machine is lost, and when it is there again. Left out where there is none to lose. */
   onControlChange?(listener: (change: ControlChange) => void): void;
+  /**
+   * Looks now whether the way to `nodes` (all when left out) stands, so that a loss is told before something is made of
+   * their silence. Never throws but what `signal` aborts with. Left out where there is no way to lose.
+   */
+  checkWays?(signal: AbortSignal, nodes?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }

@@ -99,6 +99,10 @@ export class SshMesh implements Fleet {
     this.#watcher.onControlChange(listener);
   }
 
+  checkWays(signal: AbortSignal, nodes?: readonly string[]): Promise<void> {
+    return this.#watcher.checkWays(signal, nodes);
+  }
+
   async lookAtHosts(window: number | null, signal: AbortSignal): Promise<readonly EvidenceRecord[]> {
     return await hostRecords(this.#reached, this.hosts, window, signal);
   }

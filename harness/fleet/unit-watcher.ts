@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, messageOf } from '../../kit/errors.ts';
@@ -22,7 +22,14 @@ type EndListener = Parameters<Fleet['onProcessEnd']>[0];
 interface Watched {
   readonly host: Host;
   readonly units: UnitWatch;
-  lostSinceMs: number | null;
+  /** One look at a time: an older one that ends later would show processes that have long ended. */
+  readonly turn: LimitFunction;
+  /** When the last look that succeeded began. */
+  stoodMs: number;
+  /** When it was noticed that the way is lost. */
+  lostMs: number | null;
+  /** A look that somebody waits for. */
+  checking: Promise<void> | null;
 }
 
 /** Looks at the units of every host every two seconds, by one short command each, and tells what ended. */
@@ -37,7 +44,14 @@ export class UnitWatcher {
   #running: Promise<unknown> = Promise.resolve();
 
   private constructor(hosts: readonly Host[], clock: Clock) {
-    this.#watched = hosts.map((host) => ({ host, units: new UnitWatch(), lostSinceMs: null }));
+    this.#watched = hosts.map((host) => ({
+      host,
+      units: new UnitWatch(),
+      turn: pLimit(1),
+      stoodMs: clock.nowMs(),
+      lostMs: null,
+      checking: null,
+    }));
     this.#clock = clock;
   }
 
@@ -75,17 +89,35 @@ export class UnitWatcher {
     for (const change of this.#changes) listener(change);
   }
 
+  /** Looks now at `nodes`, or at all, so that a way that is lost is told before this resolves. */
+  async checkWays(signal: AbortSignal, nodes?: readonly string[]): Promise<void> {
+    const asked = this.#watched.filter(({ host }) => nodes?.includes(host.name) ?? true);
+    const checks = asked.map((one) => {
+      if (one.lostMs !== null) return null; // told already
+      one.checking ??= this.#lookOrLose(one, LOOK_BUDGET_MS).finally(() => {
+        one.checking = null;
+      });
+      return one.checking;
+    });
+    await withinBudget('a look at the ways', 3 * LOOK_BUDGET_MS, () => Promise.all(checks), signal);
+  }
+
   /** Looks a last time, so that what ended in the last moment is told too. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    await Promise.all(
-      this.#watched.map((one) =>
-        withinBudget(`a last look at ${one.host.name}`, 2 * LAST_LOOK_BUDGET_MS, (signal) =>
-          this.#look(one, { budgetMs: LAST_LOOK_BUDGET_MS, signal }),
-        ).catch((error: unknown) => this.#lost(one, error)),
-      ),
-    );
+    await Promise.all(this.#watched.map((one) => this.#lookOrLose(one, LAST_LOOK_BUDGET_MS)));
+  }
+
+  /** A look that counts as a loss of the way when it fails, and heeds no signal. */
+  async #lookOrLose(watched: Watched, budgetMs: number): Promise<void> {
+    try {
+      await withinBudget(`a look at ${watched.host.name}`, 2 * budgetMs, (signal) =>
+        this.#look(watched, { budgetMs, signal }),
+      );
+    } catch (error) {
+      this.#lost(watched, error);
+    }
   }
 
   async #follow(watched: Watched): Promise<void> {
@@ -104,9 +136,14 @@ export class UnitWatcher {
     watched: Watched,
     limits: { readonly budgetMs: number; readonly signal: AbortSignal },
   ): Promise<void> {
-    const ends = watched.units.see(await lookAtUnits(watched.host, limits));
-    this.#regained(watched);
-    for (const end of ends) await this.#tellEnd(watched.host, end, limits.budgetMs);
+    await watched.turn(async () => {
+      limits.signal.throwIfAborted(); // its budget may be spent by now
+      const askedMs = this.#clock.nowMs();
+      const ends = watched.units.see(await lookAtUnits(watched.host, limits));
+      watched.stoodMs = askedMs;
+      this.#regained(watched);
+      for (const end of ends) await this.#tellEnd(watched.host, end, limits.budgetMs);
+    });
   }
 
   /** What was seen to end is told, whether or not the journal can be read. */
@@ -126,17 +163,23 @@ export class UnitWatcher {
   }
 
   #lost(watched: Watched, error: unknown): void {
-    if (watched.lostSinceMs !== null) return;
-    watched.lostSinceMs = this.#clock.nowMs();
-    const node = watched.host.name;
-    this.#tellControl({ node, state: 'lost', code: codeOf(error), why: messageOf(error) });
+    if (watched.lostMs !== null) return;
+    watched.lostMs = this.#clock.nowMs();
+    this.#tellControl({
+      node: watched.host.name,
+      state: 'lost',
+      code: codeOf(error),
+      why: messageOf(error),
+      sinceMs: watched.stoodMs,
+    });
   }
 
   #regained(watched: Watched): void {
-    if (watched.lostSinceMs === null) return;
-    const afterMs = this.#clock.nowMs() - watched.lostSinceMs;
-    watched.lostSinceMs = null;
-    this.#tellControl({ node: watched.host.name, state: 'regained', afterMs });
+    if (watched.lostMs === null) return;
+    const atMs = this.#clock.nowMs();
+    const afterMs = atMs - watched.lostMs;
+    watched.lostMs = null;
+    this.#tellControl({ node: watched.host.name, state: 'regained', afterMs, atMs });
   }
 
   #tellControl(change: ControlChange): void {

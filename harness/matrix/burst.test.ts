@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { realClock } from '../../kit/clock.ts';
 import type { publishDetailsSchema } from '../../runner/action-schema.ts';
 import type { BurstPlan } from '../../scenarios/scenario.ts';
 import { runBurst } from './burst.ts';
@@ -115,6 +116,15 @@ describe('a burst', () => {
       { type: 'burst_delivery', publisher: 'a', subscriber: 'a', planned: 3, published: 3, delivered: 3 },
       { type: 'burst_delivery', publisher: 'a', subscriber: 'b', planned: 3, published: 3, delivered: 3 },
     ]);
+  });
+
+  it('tells from when to when it was listened to, for a judge who knows when a way was lost', async () => {
+    const beforeMs = realClock.nowMs();
+    const [record] = await run({ a: 'whole' }).records;
+    const { from, until } = record?.type === 'burst_delivery' ? (record.span_mono_ms ?? {}) : {};
+    const order = [beforeMs, from, until, realClock.nowMs()];
+    expect(order).toEqual(order.toSorted((a, b) => Number(a) - Number(b)));
+    expect(from).toBeDefined();
   });
 
   it('ends after the settle time with what a lossy subscriber has by then', async () => {

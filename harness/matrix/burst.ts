@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { realClock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import type { RecordOf } from '../../proofs/evidence.ts';
@@ -37,6 +38,7 @@ export async function runBurst(
   outer: AbortSignal,
 ): Promise<readonly BurstRecord[]> {
   const nodes = plan.subscribers ?? fleet;
+  const fromMs = realClock.nowMs();
   const over = new AbortController();
   const signal = AbortSignal.any([outer, over.signal]);
   const burstId = plan.topic;
@@ -102,6 +104,7 @@ export async function runBurst(
         latency_ms: details.latency_ms,
         missing_seqs: details.missing_seqs,
         ...noteOf(published),
+        span_mono_ms: { from: fromMs, until: realClock.nowMs() },
       };
     } catch (error) {
       outer.throwIfAborted();

@@ -12,7 +12,7 @@ function ledgerOf(): PairLedger {
 }
 
 function outcomeOf(ledger: PairLedger) {
-  return ledger.outcomes(1, 'baseline')[0];
+  return ledger.outcomes(1, 'baseline', 9_000)[0];
 }
 
 describe('the pair ledger', () => {
@@ -33,6 +33,13 @@ describe('the pair ledger', () => {
       failure: null,
     });
     expect(ledger.delivered()).toEqual([['a', 'b']]);
+  });
+
+  it('tells from its command to the end of listening when a pair was listened to', () => {
+    const ledger = ledgerOf();
+    ledger.commandAsked('r1', 40);
+    ledger.commandDispatched('r1');
+    expect(outcomeOf(ledger)?.span_mono_ms).toEqual({ from: 40, until: 9_000 });
   });
 
   it('keeps a pair of which nothing was heard', () => {

@@ -24,6 +24,7 @@ interface Entry {
   readonly pair: PlannedPair;
   readonly requestId: string;
   readonly sha256: string;
+  askedMs: number | null;
   dispatched: boolean;
   dispatchError: string | null;
   send: SendReport | null;
@@ -48,12 +49,19 @@ export class PairLedger {
       pair,
       requestId,
       sha256,
+      askedMs: null,
       dispatched: false,
       dispatchError: null,
       send: null,
       receipts: [],
       failedAtMs: null,
     });
+  }
+
+  /** The command is about to go out; without it the pair counts from the end of the round. */
+  commandAsked(requestId: string, nowMs: number): void {
+    const entry = this.#byRequest.get(requestId);
+    if (entry) entry.askedMs = nowMs;
   }
 
   commandDispatched(requestId: string): void {
@@ -113,7 +121,8 @@ export class PairLedger {
       .map(({ pair }) => pair);
   }
 
-  outcomes(window: number, scenario: string): PairOutcome[] {
+  /** One row per pair, as known at `nowMs`, when the harness stops listening. */
+  outcomes(window: number, scenario: string, nowMs: number): PairOutcome[] {
     return [...this.#byRequest.values()].map((entry) => {
       const { pair, send, receipts, requestId, sha256, dispatched } = entry;
       const first = receipts[0];
@@ -136,6 +145,7 @@ export class PairLedger {
         received_sha256: first?.sha256 ?? null,
         sender_verified: first?.senderVerified ?? null,
         failure: this.#failureOf(entry),
+        span_mono_ms: { from: entry.askedMs ?? nowMs, until: nowMs },
       };
     });
   }

@@ -82,7 +82,7 @@ async function run(channel: ControlChannel, settleMs = 5_000) {
     { window: 1, scenario: 'baseline', settleMs },
     AbortSignal.timeout(10_000),
   );
-  return { outcome, tookMs: realClock.nowMs() - startedMs };
+  return { outcome, startedMs, tookMs: realClock.nowMs() - startedMs };
 }
 
 describe('Phase A', () => {
@@ -97,6 +97,14 @@ describe('Phase A', () => {
   ] as const)('waits longer for the double of a message that was %s', async ([, attempts, latencyMs]) => {
     const { outcome } = await run(channelOf(attempts, latencyMs, 250));
     expect(outcome).toMatchObject({ duplicates: 1, failure: { class: 'duplicated' } });
+  });
+
+  it('tells when it listened to a pair', async () => {
+    const { outcome, startedMs, tookMs } = await run(channelOf(1, 3, 60_000), 60);
+    const { from = 0, until = 0 } = outcome?.span_mono_ms ?? {};
+    expect(from).toBeGreaterThanOrEqual(startedMs);
+    expect(until).toBeGreaterThan(from);
+    expect(until).toBeLessThanOrEqual(startedMs + tookMs);
   });
 
   it('does not listen on beyond its settle time', async () => {

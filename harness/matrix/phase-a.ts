@@ -79,6 +79,7 @@ export async function sendPairs(
         ledger.expect(pair, requestId, sha256Hex(payload));
         const [from, to] = pair;
         return limit(async () => {
+          ledger.commandAsked(requestId, realClock.nowMs());
           try {
             await channel.send(
               from,
@@ -109,7 +110,7 @@ export async function sendPairs(
       await realClock.sleep(POLL_MS, signal);
     const lingerMs = ledger.mayBeDoubled() ? LINGER_MS.doubtful : LINGER_MS.clean;
     await realClock.sleep(deadline.within(lingerMs).remainingMs(), signal);
-    const outcomes = ledger.outcomes(window, scenario);
+    const outcomes = ledger.outcomes(window, scenario, realClock.nowMs());
     return label === undefined ? outcomes : outcomes.map((outcome) => ({ ...outcome, label }));
   } finally {
     stop();

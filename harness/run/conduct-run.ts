@@ -53,7 +53,14 @@ export async function conductRun(
       if (stage === 'setting up' && expected === 'unexpected') abort.abort(endedTooEarly(end));
     });
 
-    fleet.onControlChange?.((change) => ends.push(recordChange(modules, change, abort)));
+    fleet.onControlChange?.((change) => {
+      stops.wayChanged(change.node, change.state);
+      ends.push(recordChange(modules, change, abort));
+    });
+    const checkWays = async (nodes?: readonly string[]) => {
+      await fleet.checkWays?.(signal, nodes);
+      await Promise.all(ends); // what it found is on record before anything is made of it
+    };
 
     const identities = await awaitMesh(modules, fleet, signal);
     const lookAtHosts = async (window: number | null) => {
@@ -89,6 +96,7 @@ export async function conductRun(
     const running = {
       hosts: fleet.hosts,
       lookAtHosts,
+      checkWays,
       outsiders,
       upgrades,
       channel,
@@ -155,10 +163,21 @@ async function recordChange(
   try {
     if (change.state === 'lost') {
       progress.show({ event: 'control_lost', node, code: change.code, why: change.why });
-      await ledger.record({ type: 'control_lost', node, code: change.code, why: change.why });
+      await ledger.record({
+        type: 'control_lost',
+        node,
+        code: change.code,
+        why: change.why,
+        since_mono_ms: change.sinceMs,
+      });
     } else {
       progress.show({ event: 'control_regained', node, after_ms: change.afterMs });
-      await ledger.record({ type: 'control_regained', node, after_ms: change.afterMs });
+      await ledger.record({
+        type: 'control_regained',
+        node,
+        after_ms: change.afterMs,
+        at_mono_ms: change.atMs,
+      });
     }
   } catch (error) {
     abort.abort(error);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { realClock } from '../../kit/clock.ts';
+import { until } from '../../kit/deadline.ts';
 import { FaultError } from '../../kit/errors.ts';
 import type { EvidenceRecord, RecordOf } from '../../proofs/evidence.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
@@ -64,6 +65,7 @@ function soak(
       findings: [],
     }),
     lookAtHosts: async () => {},
+    checkWays: async () => {},
     giveUp: () => {},
   } satisfies WindowsModules;
   return { modules, events };
@@ -117,6 +119,46 @@ describe('the windows of a soak', () => {
       { node: 'b', ...clean, restarts: 1 },
       { node: 'a', ...clean, forged: 1 },
     ]);
+  });
+
+  it('are judged when it is known which ways to machines are lost', async () => {
+    const told: string[] = [];
+    const { modules } = soak(0, async ({ type }) => {
+      if (type === 'window_finished') told.push(type);
+    });
+    const checkWays = async () => void told.push('ways checked');
+    const judgeWindow = () => {
+      told.push('judged');
+      return modules.judgeWindow();
+    };
+    await runWindows({ ...modules, checkWays, judgeWindow }, new AbortController().signal);
+    expect(told.slice(0, 3)).toEqual(['ways checked', 'window_finished', 'judged']);
+  });
+
+  it.for([
+    ['a lost node when the way to it stands', 'stands', 'lost-node'],
+    ['lost telemetry, and no lost node, when the way to it is lost', 'lost', 'lost-telemetry'],
+  ] as const)('end early for a silent node, which is %s', async ([, way, condition]) => {
+    const { modules } = soak(0, async () => {});
+    const node = { document: () => Promise.reject(new Error('silence')) };
+    const stops = new StopWatch(['lost-node', 'lost-telemetry']);
+    const given: unknown[] = [];
+    const silent = {
+      ...modules,
+      stops,
+      plan: { ...modules.plan, telemetry: { every_ms: 5, deadline_ms: 50 } },
+      hosts: [{ name: 'a', node }] as unknown as WindowsModules['hosts'],
+      faults: { isHeldDown: () => false } as unknown as WindowsModules['faults'],
+      checkWays: async (nodes?: readonly string[]) => {
+        if (way === 'lost' && nodes !== undefined) stops.wayChanged('a', 'lost');
+      },
+      giveUp: (reason: unknown) => given.push(reason),
+      lookAtHosts: async () => {
+        await until('the run to be given up', async () => given[0], { budgetMs: 10_000, everyMs: 5 });
+      },
+    };
+    await runWindows(silent, new AbortController().signal);
+    expect(given[0]).toMatchObject({ condition });
   });
 
   it('end with the fault when a record cannot be written', async () => {

@@ -11,7 +11,7 @@ import { ControlTallies } from './control-tally.ts';
 import type { RunLedger } from './run-ledger.ts';
 import { RunTelemetry } from './run-telemetry.ts';
 import { runWindow } from './run-window.ts';
-import type { StopWatch } from './stop-watch.ts';
+import type { RoundSight, StopWatch } from './stop-watch.ts';
 import { nextStep, offsetOf } from './window-grid.ts';
 
 export interface WindowsModules {
@@ -27,6 +27,8 @@ export interface WindowsModules {
   readonly judgeWindow: (window: number) => Verdict;
   /** Puts on record what the machines show of themselves. */
   readonly lookAtHosts: (window: number) => Promise<void>;
+  /** Puts on record which ways to machines are lost now; `nodes`, or all of them. */
+  readonly checkWays: (nodes?: readonly string[]) => Promise<void>;
   readonly stops: StopWatch;
   /** Ends the run, for a reason that no caller could catch. */
   readonly giveUp: (reason: unknown) => void;
@@ -41,6 +43,8 @@ interface Place {
 /** Runs every window of the plan on its grid, all nodes being read on their own schedule meanwhile. */
 export async function runWindows(modules: WindowsModules, signal: AbortSignal): Promise<void> {
   const { plan, ledger, progress, hosts } = modules;
+  const scheduleEnd = new AbortController();
+  const scheduled = AbortSignal.any([signal, scheduleEnd.signal]);
   const telemetry = new RunTelemetry(
     { everyMs: plan.telemetry.every_ms, deadlineMs: plan.telemetry.deadline_ms },
     {
@@ -48,18 +52,13 @@ export async function runWindows(modules: WindowsModules, signal: AbortSignal): 
       ledger,
       progress,
       watched: (node, sight) => {
-        const standing = modules.faults.isHeldDown(node) ? 'held down' : 'free';
-        const stop = modules.stops.roundSeen(node, sight, standing);
-        if (stop !== null) modules.giveUp(stop);
+        watchRound(modules, node, sight, scheduled).catch(modules.giveUp);
       },
     },
   );
   const tallies = new ControlTallies(modules.channel);
   const place: Place = { window: null, scenario: null };
-  const scheduleEnd = new AbortController();
-  const schedule = telemetry
-    .followSchedule(() => ({ ...place }), AbortSignal.any([signal, scheduleEnd.signal]))
-    .catch(modules.giveUp);
+  const schedule = telemetry.followSchedule(() => ({ ...place }), scheduled).catch(modules.giveUp);
   const grid = { count: plan.windows.count, intervalMs: plan.windows.interval_ms };
   const firstMs = realClock.nowMs();
   try {
@@ -85,6 +84,24 @@ export async function runWindows(modules: WindowsModules, signal: AbortSignal): 
     scheduleEnd.abort();
     await schedule;
   }
+}
+
+/** A node that is silent because the way to its machine is lost is not a lost node, so that is looked at first. */
+async function watchRound(
+  { faults, stops, checkWays, giveUp }: WindowsModules,
+  node: string,
+  sight: RoundSight,
+  signal: AbortSignal,
+): Promise<void> {
+  const standing = faults.isHeldDown(node) ? 'held down' : 'free';
+  try {
+    if (sight === 'nothing' && standing === 'free') await checkWays([node]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  if (signal.aborted) return;
+  const stop = stops.roundSeen(node, sight, standing);
+  if (stop !== null) giveUp(stop);
 }
 
 async function missWindow({ ledger, progress }: WindowsModules, window: number, why: string): Promise<void> {
@@ -129,6 +146,7 @@ async function conductWindow(
     await record({ type: 'window_finished', window, outcome: 'interrupted', why, took_ms: tookMs() });
     throw error;
   }
+  await modules.checkWays();
   await recordAll(tallies.ofWindow(window));
   await record({ type: 'window_finished', window, outcome: 'ran', why: null, took_ms: tookMs() });
   place.window = null;

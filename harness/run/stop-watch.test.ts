@@ -21,6 +21,24 @@ describe('a stop condition', () => {
       expect(watch.roundSeen('b', 'nothing', 'held down')).toBeNull();
   });
 
+  it('tells a node whose way is lost from one that is lost', () => {
+    const watch = new StopWatch(STOP_CONDITIONS);
+    watch.wayChanged('b', 'lost');
+    const stop = [1, 2, 3].map(() => watch.roundSeen('b', 'nothing', 'free')).at(-1);
+    expect(stop).toMatchObject({
+      condition: 'lost-telemetry',
+      message: expect.stringContaining('the way to it being lost'),
+    });
+    const nodesOnly = new StopWatch(['lost-node']);
+    nodesOnly.wayChanged('b', 'lost');
+    for (let round = 0; round < 9; round += 1) {
+      expect(nodesOnly.roundSeen('b', 'nothing', 'free')).toBeNull();
+    }
+    nodesOnly.wayChanged('b', 'regained');
+    expect(rounds(nodesOnly, 'nothing', 'nothing')).toBeNull();
+    expect(rounds(nodesOnly, 'nothing')).toBe('lost-node');
+  });
+
   it('is met by an unexpected end of a process, and by a window that is NO-GO', () => {
     const watch = new StopWatch(STOP_CONDITIONS);
     expect(watch.processEnded('b', 'node', 'expected')).toBeNull();

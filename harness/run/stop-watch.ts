@@ -9,11 +9,13 @@ export type RoundSight = 'all' | 'some' | 'nothing';
 
 /**
  * Watches for the stop conditions of a plan. Pure: events come in, and the first one that meets a condition gives the
- * error that ends the run. Nodes that a fault holds down are not counted.
+ * error that ends the run. Nodes that a fault holds down are not counted; those to which the way is lost are out of
+ * sight, which is `lost-telemetry`, and not lost.
  */
 export class StopWatch {
   readonly #conditions: readonly StopCondition[];
   readonly #misses = new Map<string, { nothing: number; some: number }>(); // one per node
+  readonly #lostWays = new Set<string>(); // of nodes
 
   constructor(conditions: readonly StopCondition[]) {
     this.#conditions = conditions;
@@ -31,13 +33,20 @@ export class StopWatch {
     return manner === 'unexpected' ? this.#stopOn('lost-node', `${role} of ${node} ended`) : null;
   }
 
+  wayChanged(node: string, state: 'lost' | 'regained'): void {
+    if (state === 'regained') this.#lostWays.delete(node);
+    else this.#lostWays.add(node);
+  }
+
   roundSeen(node: string, sight: RoundSight, standing: 'free' | 'held down'): StopError | null {
     if (sight === 'all' || standing === 'held down') {
       this.#misses.delete(node);
       return null;
     }
     const before = this.#misses.get(node) ?? { nothing: 0, some: 0 };
-    const now = { some: before.some + 1, nothing: sight === 'nothing' ? before.nothing + 1 : 0 };
+    const isOutOfSight = this.#lostWays.has(node);
+    const nothing = sight === 'nothing' && !isOutOfSight ? before.nothing + 1 : 0;
+    const now = { some: before.some + 1, nothing };
     this.#misses.set(node, now);
     if (now.nothing >= ROUNDS_IN_A_ROW) {
       const lost = this.#stopOn(
@@ -47,7 +56,11 @@ export class StopWatch {
       if (lost !== null) return lost;
     }
     if (now.some < ROUNDS_IN_A_ROW) return null;
-    return this.#stopOn('lost-telemetry', `${node} could not be read in full in ${now.some} rounds in a row`);
+    const why = isOutOfSight ? ', the way to it being lost' : '';
+    return this.#stopOn(
+      'lost-telemetry',
+      `${node} could not be read in full in ${now.some} rounds in a row${why}`,
+    );
   }
 
   #stopOn(condition: StopCondition, why: string): StopError | null {
