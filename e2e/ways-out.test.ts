@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -115,6 +115,19 @@ async function shell(line: string, env: Record<string, string> = {}) {
   return { code, stdout, stderr };
 }
 
+const SMALL_GATE = `
+name = "small"
+description = "every planned pair"
+
+[[objective]]
+name = "every planned pair delivered"
+metric = "pairs.delivered_ratio"
+scope = "pair"
+scenarios = ["baseline"]
+limit = { min = 1 }
+why = "a test needs one"
+`;
+
 const RUN = `$MESHPROOF ${SHORT.join(' ')} --proof-dir $PROOF`;
 
 describe('a soak whose windows take longer than their interval', () => {
@@ -158,7 +171,9 @@ describe('a run whose output nobody takes', () => {
 describe('a disk that is full in the middle of a run', () => {
   it('is one clear line and exit 5; the journal is whole and says INCONCLUSIVE', async () => {
     await ensureBundle(); // its files are larger than what this run may write
-    const { code, stderr } = await shell(`ulimit -f 8; exec ${RUN}`);
+    const gate = join(scratch, 'meshproof-e2e-gate.toml'); // small enough to be written; the journal is not
+    await writeFile(gate, SMALL_GATE);
+    const { code, stderr } = await shell(`ulimit -f 8; exec ${RUN} --gate ${gate}`);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stderr).toMatch(/cannot write .*\[(JOURNAL|PROOF)_WRITE_FAILED\]/);
     expect(code).toBe(5);
