@@ -1,11 +1,16 @@
 import type { PeerId } from '../transport/transport.ts';
 import { DecayingCount } from './decaying-count.ts';
+import { TopicShares } from './topic-shares.ts';
 
 const MAX_MISSING = 8_192;
 const MAX_ANNOUNCERS = 8;
 const MAX_ASKS_PER_PEER = 3; // of one message; gossipsub's limit
 /** Unanswered asks per peer; the rest wait, so that a heal does not ask for more than a link can carry. */
 const MAX_OUTSTANDING = 128;
+/** So many of each topic are asked for even so: what a flooded topic waits for must not delay the others' repair. */
+const OUTSTANDING_OF_EACH_TOPIC = 16;
+/** However many topics there are. */
+const MAX_OUTSTANDING_IN_ALL = 512;
 /** iroh-gossip's graft timeout; a shorter wait would mistake scheduling for loss. */
 const MIN_PATIENCE_MS = 80;
 /** Share of an answer's time on a busy link, so that a long batch is not asked for twice. */
@@ -58,6 +63,8 @@ export interface FoundMessage {
 interface PeerState {
   rttMs: number;
   outstanding: number;
+  /** The same by topic; a topic of which nothing is outstanding has no entry. */
+  readonly outstandingOf: Map<string, number>;
   readonly asked: DecayingCount;
   readonly answered: DecayingCount;
 }
@@ -67,7 +74,7 @@ interface PeerState {
  * what answers take of late) the next, at most three times each. Source: PlumTree's missing timers; the ladder of asks after iroh-gossip.
  */
 export class MissingMessages {
-  readonly #missing = new Map<string, Missing>();
+  readonly #missing = new TopicShares<Missing>();
   readonly #peers = new Map<PeerId, PeerState>();
   #dueMs = Number.POSITIVE_INFINITY;
   #answerMs = 0;
@@ -87,6 +94,7 @@ export class MissingMessages {
     this.#peers.set(peer, {
       rttMs,
       outstanding: 0,
+      outstandingOf: new Map(),
       asked: new DecayingCount(),
       answered: new DecayingCount(),
     });
@@ -144,8 +152,8 @@ export class MissingMessages {
       return;
     }
     if (this.#missing.size >= MAX_MISSING) {
-      const oldest = this.#missing.keys().next().value;
-      if (oldest !== undefined) this.take(oldest, null, nowMs);
+      const yielding = this.#missing.oldestOfLargest();
+      if (yielding !== undefined) this.take(yielding, null, nowMs);
       this.dropped += 1;
     }
     const missing: Missing = {
@@ -158,7 +166,7 @@ export class MissingMessages {
       dueMs: nowMs + graceMs,
       patienceEndsMs: nowMs,
     };
-    this.#missing.set(id, missing);
+    this.#missing.add(id, missing);
     this.#schedule(missing, missing.dueMs);
   }
 
@@ -223,7 +231,7 @@ export class MissingMessages {
       const state = announcer && this.#peers.get(announcer.peer);
       if (!announcer || !state || announcer.asks >= MAX_ASKS_PER_PEER) continue;
       willing = true;
-      if (state.outstanding >= MAX_OUTSTANDING) continue;
+      if (!mayAsk(state, missing.topic)) continue;
       announcer.asks += 1;
       announcer.askedAtMs = nowMs;
       missing.attempts += 1;
@@ -235,7 +243,7 @@ export class MissingMessages {
         state.outstanding * PATIENCE_PER_OUTSTANDING_MS;
       const alone = announcers.length === 1 ? SOLE_ANNOUNCER_PATIENCE_MS * announcer.asks : 0;
       missing.dueMs = missing.patienceEndsMs + alone;
-      state.outstanding += 1;
+      count(state, missing.topic, 1);
       state.asked.add(1, nowMs);
       asks.push({ peer: announcer.peer, id, topic: missing.topic, attempt: missing.attempts });
       return;
@@ -251,7 +259,7 @@ export class MissingMessages {
 
   #release(missing: Missing): void {
     const state = missing.current === undefined ? undefined : this.#peers.get(missing.current);
-    if (state && state.outstanding > 0) state.outstanding -= 1;
+    if (state && state.outstanding > 0) count(state, missing.topic, -1);
     missing.current = undefined;
   }
 
@@ -259,4 +267,16 @@ export class MissingMessages {
     missing.dueMs = dueMs;
     if (dueMs < this.#dueMs) this.#dueMs = dueMs;
   }
+}
+
+function mayAsk({ outstanding, outstandingOf }: PeerState, topic: string): boolean {
+  if (outstanding < MAX_OUTSTANDING) return true;
+  return outstanding < MAX_OUTSTANDING_IN_ALL && (outstandingOf.get(topic) ?? 0) < OUTSTANDING_OF_EACH_TOPIC;
+}
+
+function count(state: PeerState, topic: string, change: 1 | -1): void {
+  const ofTopic = (state.outstandingOf.get(topic) ?? 0) + change;
+  state.outstanding += change;
+  if (ofTopic > 0) state.outstandingOf.set(topic, ofTopic);
+  else state.outstandingOf.delete(topic);
 }

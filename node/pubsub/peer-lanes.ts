@@ -16,8 +16,13 @@ export class PeerLanes {
   readonly depths: Record<LaneName, number> = { critical: 0, normal: 0, bulk: 0, control: 0 };
   #bestEffortBytes = 0;
 
+  /** Whether as many frames wait as may, whatever their bytes. */
+  isFull(lane: LaneName): boolean {
+    return this.depths[lane] >= MAX_FRAMES[lane];
+  }
+
   hasRoom(lane: LaneName, bytes: number): boolean {
-    if (this.depths[lane] >= MAX_FRAMES[lane]) return false;
+    if (this.isFull(lane)) return false;
     return !isBestEffort(lane) || this.#bestEffortBytes + bytes <= MAX_BYTES;
   }
 

@@ -12,13 +12,19 @@ type FrameHandler = (link: PeerLink, frame: Uint8Array) => void | Promise<void>;
 
 const NOWHERE = { host: '127.0.0.1', port: 0 } as const;
 
-/** What a test may do to a frame on its way: pass it, lose it, change it, or hold the sender for ever. */
+/** A frame that the transport takes no sooner than `until`. */
+interface Held {
+  readonly frame: Uint8Array;
+  readonly until: Promise<void>;
+}
+
+/** What a test may do to a frame on its way: pass it, lose it, change it, or hold the sender, for ever or for a while. */
 export type Tamper = (
   from: PeerId,
   to: PeerId,
   frame: Uint8Array,
   trafficClass: TrafficClass,
-) => Uint8Array | 'lose' | 'stall';
+) => Uint8Array | Held | 'lose' | 'stall';
 
 /** Joins `MemoryTransport`s of one process: frames arrive on a later turn of the event loop, in order per pair. */
 export class MemoryHub {
@@ -111,11 +117,14 @@ export class MemoryTransport implements Transport {
     const target = this.#hub.transports.get(peerId);
     if (!target || !this.#links.has(peerId)) return Promise.reject(new Error('no live link'));
     const sent = this.#hub.tamper(this.peerId, peerId, frame, trafficClass);
-    if (sent === 'stall') {
-      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    }
-    this.#hub.framesSent += 1;
-    if (sent !== 'lose') setImmediate(() => target.#arrive(this.peerId, trafficClass, sent));
+    if (sent === 'stall') return untilAborted(signal);
+    const pass = (passed: Uint8Array) => {
+      this.#hub.framesSent += 1;
+      setImmediate(() => target.#arrive(this.peerId, trafficClass, passed));
+    };
+    if (sent === 'lose') this.#hub.framesSent += 1;
+    else if (sent instanceof Uint8Array) pass(sent);
+    else return Promise.race([sent.until, untilAborted(signal)]).then(() => pass(sent.frame));
     return Promise.resolve();
   }
 
@@ -178,4 +187,10 @@ export class MemoryTransport implements Transport {
   #tell(event: LinkEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
 }
