@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: units run beside the code, in parallel; process-level tests mostly wait, so two files and at most three
-// meshes of one file share the machine's cores.
+// Two projects: units run beside the code, in parallel; process-level tests share the machine's two cores and so run one
+// file at a time, with at most two meshes at once where a file says that its tests may.
 export default defineConfig({
   test: {
     projects: [
@@ -11,6 +11,7 @@ export default defineConfig({
           include: ['{kit,node,runner,scenarios,gates,proofs,harness,scripts}/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -18,9 +19,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
           pool: 'forks',
-          fileParallelism: true,
-          maxWorkers: 2,
-          maxConcurrency: 3,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 }, // when the units have left the cores to them
+          maxConcurrency: 2,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
