@@ -23,7 +23,7 @@ describe.concurrent('a mesh of real nodes that is harmed', { timeout: BUDGET_MS 
 
   it('takes a paused node back, replaces a half-dead link, and delivers at once after silence', async () => {
     const short = ['--pause-secs', '36', '--idle-secs', '5'];
-    await using mesh = await run('stale_peer,asymmetric_reachability,idle_rot', ...short);
+    await using mesh = await run('asymmetric_reachability,idle_rot,stale_peer', ...short);
     expect(await mesh.exit(BUDGET_MS), mesh.told()).toBe(0);
     await mesh.event('fault_state', ({ kind, state }) => kind === 'pause' && state === 'bites');
     await mesh.event('fault_state', ({ kind, state }) => kind === 'cut' && state === 'bites');

@@ -3,7 +3,7 @@ import { codeOf } from '../../../kit/errors.ts';
 import { readProcessStat } from '../process-stat.ts';
 import type { ProcessId } from './lab-state.ts';
 
-const GONE = ['ENOENT', 'ESRCH'];
+const GONE = ['ENOENT', 'ESRCH', 'ENODEV']; // the last: a control group removed after it was opened
 /** The name for ever of the process that has this pid now; `undefined` when there is none, or only its remains. */
 export async function identifyProcess(pid: number): Promise<ProcessId | undefined> {
   const stat = readProcessStat(pid);
