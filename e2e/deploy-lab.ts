@@ -65,11 +65,16 @@ export class DeployLab implements AsyncDisposable {
   static async up(hosts: number): Promise<DeployLab> {
     await lowerForgotten();
     const lab = new DeployLab(await mkdtemp(join(tmpdir(), `meshproof-e2e-deploy-${process.pid}-`)), hosts);
-    await lab.raise();
-    const signing = await createSigning();
-    lab.#operatorKey = (await ensureOperatorKey(lab.operatorKey, signing)).publicKeyBase64;
-    await signing.close();
-    return lab;
+    try {
+      await lab.raise();
+      const signing = await createSigning();
+      lab.#operatorKey = (await ensureOperatorKey(lab.operatorKey, signing)).publicKeyBase64;
+      await signing.close();
+      return lab;
+    } catch (error) {
+      await lab[Symbol.asyncDispose](); // hosts that did come up must not stay
+      throw error;
+    }
   }
 
   get inventory(): string {

@@ -28,7 +28,7 @@ const reason = await whyNoLab();
 describe.skipIf(reason !== undefined)(
   `deploying to three systemd machines${reason ? ` (skipped: ${reason})` : ''}`,
   () => {
-    let lab: DeployLab;
+    let lab: DeployLab; // still undefined in `afterAll` when it did not come up
     let first: Artifact;
     let second: Artifact;
     beforeAll(async () => {
@@ -36,7 +36,7 @@ describe.skipIf(reason !== undefined)(
       first = await ensureArtifact('linux-x64');
       second = await nextVersion(first, lab.home);
     }, 120_000);
-    afterAll(async () => await lab[Symbol.asyncDispose](), 60_000);
+    afterAll(async () => await lab?.[Symbol.asyncDispose](), 60_000);
 
     /** What the kernel says that each node runs. */
     const running = () => Promise.all(ALL.map((host) => lab.on(host, RUNNING)));
