@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBundle } from '../harness/deploy/bundle.ts';
 import { lowerLab } from '../harness/lab/containers/lab.ts';
-import { checkLabNeeds } from '../harness/lab/containers/lab-needs.ts';
 import { raiseLab } from '../harness/lab/containers/raise-lab.ts';
 import { messageOf } from '../kit/errors.ts';
 import { Random } from '../kit/random.ts';
@@ -19,6 +18,7 @@ import {
   tryTrial,
   untilAsBefore,
 } from './dead-man/try-trial.ts';
+import { whyNoLab } from './own-lab.ts';
 
 const COUNT = Number(process.env.MESHPROOF_DEADMAN ?? 40);
 const SEED = Number(process.env.MESHPROOF_SEED ?? Random.freshSeed());
@@ -26,19 +26,7 @@ const HOSTS = 6;
 const TRIAL_BUDGET_MS = 30_000;
 const { signal } = new AbortController();
 
-async function whyNot(): Promise<string | undefined> {
-  const trial = await mkdtemp(join(tmpdir(), 'meshproof-e2e-trial-'));
-  try {
-    await checkLabNeeds(trial, signal);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    await rm(trial, { recursive: true, force: true });
-  }
-}
-
-const reason = await whyNot();
+const reason = await whyNoLab();
 
 describe.skipIf(reason !== undefined)(
   `the dead man, on real hosts${reason ? ` (skipped: ${reason})` : ''}`,

@@ -16,7 +16,6 @@ import { ControlGroups } from '../harness/lab/containers/control-groups.ts';
 import { enterCommand } from '../harness/lab/containers/enter-host.ts';
 import { findLeader } from '../harness/lab/containers/host-leader.ts';
 import { lowerLab } from '../harness/lab/containers/lab.ts';
-import { checkLabNeeds } from '../harness/lab/containers/lab-needs.ts';
 import { planLab } from '../harness/lab/containers/lab-plan.ts';
 import { raiseLab } from '../harness/lab/containers/raise-lab.ts';
 import { realClock } from '../kit/clock.ts';
@@ -26,19 +25,6 @@ import { messageOf } from '../kit/errors.ts';
 const run = promisify(execFile);
 const { signal } = new AbortController();
 const ON_HOST_BUDGET_MS = 30_000;
-
-/** Why there can be no lab on this machine, in the words that an operator would see. */
-export async function whyNoLab(): Promise<string | undefined> {
-  const trial = await mkdtemp(join(tmpdir(), 'meshproof-e2e-trial-'));
-  try {
-    await checkLabNeeds(trial, signal);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    await rm(trial, { recursive: true, force: true });
-  }
-}
 
 interface DeployChanges {
   readonly hosts?: readonly string[];

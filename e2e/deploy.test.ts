@@ -5,7 +5,7 @@ import { type Artifact, ensureArtifact, exportArtifact } from '../harness/deploy
 import type { DeployReport } from '../harness/deploy/deploy-report.ts';
 import { until } from '../kit/deadline.ts';
 import { nextVersion } from './artifact-variant.ts';
-import { DeployLab, whyNoLab } from './deploy-lab.ts';
+import { DeployLab } from './deploy-lab.ts';
 import {
   AS_OPERATOR_WITHOUT_RIGHTS,
   flippingOneByte,
@@ -14,6 +14,7 @@ import {
   refusesToRun,
   withoutSystemctl,
 } from './deploy-obstacles.ts';
+import { whyNoLab } from './own-lab.ts';
 import { meshproof } from './short-command.ts';
 
 const ALL = ['lab1', 'lab2', 'lab3'];

@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claimLabDir, type LabHostStatus, lowerLab, statusOfLab } from '../harness/lab/containers/lab.ts';
-import { checkLabNeeds } from '../harness/lab/containers/lab-needs.ts';
 import { planLab } from '../harness/lab/containers/lab-plan.ts';
 import { until } from '../kit/deadline.ts';
-import { messageOf } from '../kit/errors.ts';
+import { whyNoLab } from './own-lab.ts';
 import { meshproof } from './short-command.ts';
 
 const HOME = /^meshproof-e2e-lab-(\d+)-/;
@@ -18,19 +17,6 @@ const [CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_TIME] = [12n, 16n, 25n]; // linux/
 const UP_BUDGET_MS = 30_000;
 const run = promisify(execFile);
 const { signal } = new AbortController();
-
-/** Why there can be no lab on this machine, in the words that an operator would see. */
-async function whyNot(): Promise<string | undefined> {
-  const trial = await mkdtemp(join(tmpdir(), 'meshproof-e2e-trial-'));
-  try {
-    await checkLabNeeds(trial, signal);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    await rm(trial, { recursive: true, force: true });
-  }
-}
 
 /** What a lab shows of itself on this machine, looked for without any code of the lab. */
 async function traces(dir: string): Promise<readonly string[]> {
@@ -68,7 +54,7 @@ async function lowerForgotten(): Promise<void> {
   }
 }
 
-const reason = await whyNot();
+const reason = await whyNoLab();
 
 describe.skipIf(reason !== undefined)(
   `a lab of systemd machines${reason ? ` (skipped: ${reason})` : ''}`,

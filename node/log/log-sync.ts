@@ -4,14 +4,17 @@ import type { Clock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf } from '../../kit/errors.ts';
 import type { Random } from '../../kit/random.ts';
+import { RateAllowance } from '../../kit/rate-allowance.ts';
 import type { Signing } from '../../kit/signing.ts';
 import type { PeerId, PeerLink, Transport } from '../transport/transport.ts';
 import type { LogStore } from './log-store.ts';
 import type { Segment } from './segment.ts';
 import { type Intake, takeSegment } from './segment-intake.ts';
 import type { StreamHead } from './stream.ts';
-import { SyncAllowance } from './sync-allowance.ts';
 import { decodeSyncFrame, encodeSyncFrame, MAX_HEADS, type SyncFrame } from './sync-frame.ts';
+
+/** Frames about heads and vectors: two for each of 256 topics; the work of one is a sort of at most 256 streams. */
+const SYNC_RATE = { windowMs: 5_000, perWindow: 512, maxKeys: 4_096 } as const;
 
 const SYNC_EVERY_MS = 5_000;
 const SEND_BUDGET_MS = 10_000;
@@ -37,7 +40,7 @@ interface LogSyncModules {
  */
 export class LogSync {
   readonly #modules: LogSyncModules;
-  readonly #allowance = new SyncAllowance();
+  readonly #allowance = new RateAllowance(SYNC_RATE);
   readonly #underWay = new Map<PeerId, number>();
   readonly #answering = new Set<string>();
   readonly #askedAtMs = new BoundedMap<string, number>({ max: 4_096 });

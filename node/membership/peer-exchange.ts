@@ -2,11 +2,14 @@ import type { Clock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf } from '../../kit/errors.ts';
 import type { Random } from '../../kit/random.ts';
+import { RateAllowance } from '../../kit/rate-allowance.ts';
 import type { PeerId, PeerLink, Transport } from '../transport/transport.ts';
 import { decodePeers, encodePeers, MAX_PEERS_PER_FRAME, type PeerAddress } from './exchange.ts';
 import { dialableAddress, HEARSAY_REFUSALS, whyRefuseHearsay } from './hearsay.ts';
-import { IntakeLimit } from './intake-limit.ts';
 import type { MembershipLog } from './membership-log.ts';
+
+/** Peers frames: an honest peer sends one per new link and one each 30 s. */
+const INTAKE_RATE = { windowMs: 10_000, perWindow: 8, maxKeys: 4_096 } as const;
 
 const REPEAT_EVERY_MS = 30_000; // to one peer: repairs a lost frame, and tells large meshes of more than 64
 const SEND_BUDGET_MS = 5_000;
@@ -29,7 +32,7 @@ export function listenersOf(links: readonly PeerLink[], ownId: PeerId): readonly
 /** Tells peers of the peers that this node has live links to, and reads what they tell. Never passes hearsay on. */
 export class PeerExchange {
   readonly #modules: Modules;
-  readonly #intake = new IntakeLimit();
+  readonly #intake = new RateAllowance(INTAKE_RATE);
   readonly #sending = new Set<PeerId>();
   #repeatAtMs = 0;
   readonly #counts = { framesSentTotal: 0, framesNotSentTotal: 0, framesReceivedTotal: 0 };
