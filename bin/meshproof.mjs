@@ -3,14 +3,15 @@
 // when that one is too old, and to the built JavaScript when there is no source beside it.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { constants } from 'node:os';
+import module, { createRequire } from 'node:module';
+import { constants, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
 const EXIT_INTERRUPTED = 4;
 const EXIT_FAULT = 5;
+const EXIT_INTERNAL = 70;
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 function majorOf(version) {
@@ -36,6 +37,13 @@ function endWith(exitCode, message) {
   process.exit(exitCode);
 }
 
+/** Where compiled code is kept between calls: a directory of this user's, which nobody else can put code into. */
+function compileCacheDir(source) {
+  if (existsSync(source))
+    return fileURLToPath(new URL('../node_modules/.cache/meshproof/code', import.meta.url));
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'meshproof/code');
+}
+
 async function runHere() {
   const source = new URL('../harness/cli.ts', import.meta.url);
   const built = new URL('../dist/cli.js', import.meta.url);
@@ -48,6 +56,12 @@ async function runHere() {
       if (process.listenerCount(signal) === 1) process.exit(EXIT_INTERRUPTED);
     });
   }
+  // Node's own code for an error that nobody caught is 1, which would say NO-GO. A run has a way of its own to end.
+  process.on('uncaughtException', (error) => {
+    if (process.listenerCount('uncaughtException') > 1) return;
+    endWith(EXIT_INTERNAL, `${error?.message ?? error} [INTERNAL]\n${error?.stack ?? ''}`);
+  });
+  module.enableCompileCache(compileCacheDir(source)); // not a named import: an older Node, which only hands over, has none
   const { main } = await import(existsSync(source) ? source.href : built.href);
   await main(process.argv.slice(2));
 }

@@ -1,16 +1,6 @@
 import yargs from 'yargs';
 import { causesOf, codeOf, messageOf, UsageError } from '../kit/errors.ts';
-import { cleanupCommand } from './commands/cleanup.ts';
-import { deployCommand } from './commands/deploy.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { fleetCommand } from './commands/fleet.ts';
-import { gateCommand } from './commands/gate.ts';
-import { labCommand } from './commands/lab.ts';
-import { logsCommand } from './commands/logs.ts';
-import { proofCommand } from './commands/proof.ts';
-import { runCommand } from './commands/run.ts';
-import { restartCommand, rollbackCommand, statusCommand, stopCommand } from './commands/services.ts';
-import { soakCommand } from './commands/soak.ts';
+import { withCommands } from './commands/catalogue.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './run/exit-code.ts';
 import { VERSION } from './run/version.ts';
 
@@ -23,23 +13,9 @@ export async function main(args: readonly string[]): Promise<void> {
   const exit = (code: number) => {
     exitCode = code;
   };
-  const cli = yargs([...args])
+  const cli = withCommands(yargs([...args]), exit)
     .scriptName('meshproof')
     .usage('$0 <command>\n\nIs this mesh ready to launch? Runs it, watches it, and leaves proof.')
-    .command(runCommand(exit))
-    .command(soakCommand(exit))
-    .command(gateCommand(exit))
-    .command(proofCommand(exit))
-    .command(fleetCommand(exit))
-    .command(labCommand(exit))
-    .command(deployCommand(exit))
-    .command(doctorCommand(exit))
-    .command(statusCommand(exit))
-    .command(logsCommand(exit))
-    .command(restartCommand(exit))
-    .command(stopCommand(exit))
-    .command(rollbackCommand(exit))
-    .command(cleanupCommand(exit))
     .option('debug', { type: 'boolean', default: false, describe: 'print the chain of causes of an error' })
     .demandCommand(1, 'say what to do; --help lists the commands')
     .strict()
@@ -49,19 +25,27 @@ export async function main(args: readonly string[]): Promise<void> {
     .version(VERSION)
     .exitProcess(false)
     .fail((message, error) => {
-      // yargs wraps what it finds wrong in an error of its own; anything else comes from a command.
-      if (error !== undefined && error.name !== 'YError') throw error;
-      throw new UsageError('BAD_USAGE', message.replaceAll(/\s+/g, ' ').trim());
+      throw error ?? badUsage(message);
     });
   survivesClosedOutput();
   try {
     await cli.parseAsync();
-  } catch (error) {
+  } catch (thrown) {
+    const error = isOfYargs(thrown) ? badUsage(thrown.message) : thrown;
     const code = exitCodeOfError(error);
     exitCode = code;
     tellError(error, code, args.includes('--debug') ? 'debug' : 'short');
   }
   process.exitCode = exitCode;
+}
+
+/** yargs throws what it finds wrong with the arguments as an error of its own; anything else comes from a command. */
+function isOfYargs(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && thrown.name === 'YError';
+}
+
+function badUsage(message: string): UsageError {
+  return new UsageError('BAD_USAGE', message.replaceAll(/\s+/g, ' ').trim());
 }
 
 /** Who stops reading (`| head`, a closed terminal) misses the rest; a run goes on to its verdict regardless. */

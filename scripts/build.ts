@@ -24,6 +24,7 @@ await build({
   },
   outdir: dist,
   bundle: true,
+  splitting: true, // a command is read only when it is asked for
   packages: 'external',
   platform: 'node',
   format: 'esm',

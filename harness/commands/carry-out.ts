@@ -11,16 +11,15 @@ import { TtyProgress } from '../progress/tty-progress.ts';
 import { checkGateFits } from '../run/check-gate-fits.ts';
 import { checkSafety } from '../run/check-safety.ts';
 import { executeRun } from '../run/execute-run.ts';
-import type { ExitCode } from '../run/exit-code.ts';
+import { EXIT, type ExitCode } from '../run/exit-code.ts';
 import { loadGate } from '../run/load-gate.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { EarlyEnd } from './early-end.ts';
 import { wholeNumber } from './flag-value.ts';
-import { linksOfRun, placedNodes } from './links-of-run.ts';
+import { linked, linksOfRun } from './links-of-run.ts';
 import { checkEnvironment } from './mesh-of-run.ts';
 import { confirmNetworkOf } from './network-flags.ts';
 import type { RunArguments } from './run-flags.ts';
-import { hostsOfRun } from './run-on-hosts.ts';
 
 const DEFAULT_NETWORK = 'test';
 
@@ -55,7 +54,7 @@ export async function carryOut(
       throw error;
     });
     const exitCode = await executeRun(
-      { ...options, nodes: placedNodes(options.nodes, links) },
+      { ...options, ...linked(options.nodes, links) },
       {
         bundle,
         network: flags.network ?? DEFAULT_NETWORK,
@@ -81,8 +80,7 @@ export async function carryOut(
       },
       early.signal,
     );
-    early.throwIfDefective();
-    return exitCode;
+    return sound(exitCode, early);
   } finally {
     progress.close();
     letGo();
@@ -101,14 +99,23 @@ async function carryOutOnHosts(
   try {
     const confirmed = { network: flags.network, confirmNetwork: flags['confirm-network'] };
     await confirmNetworkOf(inventory, confirmed, early.signal);
+    const { hostsOfRun } = await import('./run-on-hosts.ts'); // and SSH, which a local mesh has no use for
     await using hosts = await hostsOfRun(inventory, flags['operator-key'], early.signal);
     const exitCode = await executeRun(options, { ...hosts.modules, progress }, early.signal);
-    early.throwIfDefective();
-    return exitCode;
+    return sound(exitCode, early);
   } finally {
     progress.close();
     letGo();
   }
+}
+
+/**
+ * The exit code of a run, unless an error that nobody caught came too late to be told by it.
+ * @throws that error
+ */
+function sound(exitCode: ExitCode, early: EarlyEnd): ExitCode {
+  if (exitCode < EXIT.fault) early.throwIfDefective();
+  return exitCode;
 }
 
 function progressFor(reader: 'json' | 'person'): Progress {

@@ -1,20 +1,17 @@
-import { createInterface } from 'node:readline/promises';
-import type { CommandModule } from 'yargs';
 import { UsageError } from '../../kit/errors.ts';
 import { remainderOf, removeDeployment } from '../deploy/clean-up.ts';
 import { lockHost } from '../deploy/deploy-lock.ts';
 import { problemOf } from '../deploy/problem.ts';
 import type { Site } from '../deploy/site.ts';
+import { terminalHere } from '../fleet/terminal.ts';
 import { EXIT } from '../run/exit-code.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { onFleet, withInventory } from './on-fleet.ts';
 import { print } from './print.ts';
 
 /** `meshproof cleanup`: removes everything that deployments installed, keys included, and proves it. */
-export function cleanupCommand(exit: Exit): CommandModule {
+export function cleanupCommand(exit: Exit): Command {
   return {
-    command: 'cleanup',
-    describe: 'remove everything that "deploy" installed, the keys of the nodes too, and prove it',
     builder: (yargs) =>
       withInventory(yargs)
         .option('yes', { type: 'boolean', default: false, describe: 'do not ask' })
@@ -31,18 +28,13 @@ export function cleanupCommand(exit: Exit): CommandModule {
 }
 
 async function confirm(sites: readonly Site[], signal: AbortSignal): Promise<void> {
-  const names = sites.map(({ name }) => name).join(', ');
-  if (!process.stdin.isTTY)
+  const terminal = terminalHere();
+  if (terminal === null)
     throw new UsageError('CONFIRMATION_NEEDED', 'cleanup asks on a terminal; without one, pass --yes');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const question = `Remove node, runner and the nodes' keys from ${names}? [y/N] `;
-    const answer = await terminal.question(question, { signal });
-    if (!/^y(es)?$/i.test(answer.trim()))
-      throw new UsageError('NOT_CONFIRMED', 'nothing was removed: the answer was not "y"');
-  } finally {
-    terminal.close();
-  }
+  const names = sites.map(({ name }) => name).join(', ');
+  const question = `Remove node, runner and the nodes' keys from ${names}? [y/N] `;
+  if (!/^y(es)?$/i.test(await terminal.ask(question, signal)))
+    throw new UsageError('NOT_CONFIRMED', 'nothing was removed: the answer was not "y"');
 }
 
 async function cleanOne(
@@ -50,9 +42,8 @@ async function cleanOne(
   signal: AbortSignal,
 ): Promise<{ readonly isClean: boolean; readonly text: string }> {
   try {
-    const lock = await lockHost(host, signal);
+    await using _lock = await lockHost(host, signal);
     await removeDeployment(host, signal);
-    await lock[Symbol.asyncDispose]();
     const left = await remainderOf(host, signal);
     if (left.length === 0) return { isClean: true, text: `${name}  clean: nothing of meshproof was found\n` };
     return { isClean: false, text: `${name}  NOT clean\n${left.map((line) => `  ${line}\n`).join('')}` };

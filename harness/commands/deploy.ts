@@ -1,24 +1,21 @@
-import type { CommandModule } from 'yargs';
 import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { UsageError } from '../../kit/errors.ts';
 import { type Artifact, ensureArtifact, openArtifact } from '../deploy/artifact.ts';
 import { deploy, verifyDeployment } from '../deploy/deploy.ts';
-import { isWhole } from '../deploy/deploy-report.ts';
+import { type DeployEvent, isWhole } from '../deploy/deploy-report.ts';
 import { ensureOperatorKey, operatorKeyFile } from '../deploy/operator-key-file.ts';
 import { renderPlan, renderReport } from '../deploy/print-report.ts';
 import { type SurveyOptions, survey } from '../deploy/survey.ts';
 import { EXIT } from '../run/exit-code.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { wholeNumber } from './flag-value.ts';
-import { onFleet, withInventory } from './on-fleet.ts';
+import { onFleet, tellInterrupt, withInventory } from './on-fleet.ts';
 import { print } from './print.ts';
 
 /** `meshproof deploy`: brings every host of an inventory to this meshproof's node and runner. */
-export function deployCommand(exit: Exit): CommandModule {
+export function deployCommand(exit: Exit): Command {
   return {
-    command: 'deploy',
-    describe: 'install, upgrade and verify node and runner on the hosts of an inventory',
     builder: (yargs) =>
       withInventory(yargs)
         .option('artifact', {
@@ -54,7 +51,7 @@ export function deployCommand(exit: Exit): CommandModule {
           '--dry-run says what would be done, --verify-only what is: give one of them',
         );
       const file = argv.artifact === undefined ? undefined : String(argv.artifact);
-      await onFleet(argv, async ({ inventory, sites, signal }) => {
+      await onFleet(argv, async ({ inventory, sites, signal, abandon }) => {
         const startedMs = realClock.nowMs();
         const artifact: Artifact = await (file === undefined
           ? ensureArtifact('linux-x64')
@@ -77,21 +74,15 @@ export function deployCommand(exit: Exit): CommandModule {
           const isPossible = unseen.length === 0 && surveyed.every(({ plan }) => plan.refusals.length === 0);
           return exit(isPossible ? EXIT.go : EXIT.fault);
         }
-        const tell = (line: string) => void process.stderr.write(`${line}\n`);
-        const change = () =>
-          deploy(
-            {
-              ...options,
-              parallel,
-              tell: (event) => tell(`${event.host}: ${event.event === 'step' ? event.text : event.outcome}`),
-            },
-            signal,
-          ).finally(() => {
-            if (signal.aborted)
-              tell('ended before its time: "status" shows what runs, and the same deploy again finishes it');
-          });
+        const tell = (event: DeployEvent) =>
+          process.stderr.write(`${event.host}: ${event.event === 'step' ? event.text : event.outcome}\n`);
+        const change = () => {
+          tellInterrupt({ signal, abandon });
+          return deploy({ ...options, parallel, tell }, { signal, abandon });
+        };
         const report = await (argv.verifyOnly === true ? verifyDeployment(options, signal) : change());
         await print(renderReport(report, realClock.nowMs() - startedMs));
+        signal.throwIfAborted();
         exit(isWhole(report) ? EXIT.go : EXIT.fault);
       });
     },

@@ -1,15 +1,12 @@
-import type { CommandModule } from 'yargs';
 import { examine, type HostFindings, renderFindings } from '../faults/doctor.ts';
 import { EXIT, type ExitCode } from '../run/exit-code.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { onFleet, withInventory } from './on-fleet.ts';
 import { print } from './print.ts';
 
 /** `meshproof doctor`: finds and heals what faults of any run or version left on hosts. */
-export function doctorCommand(exit: Exit): CommandModule {
+export function doctorCommand(exit: Exit): Command {
   return {
-    command: 'doctor',
-    describe: 'what faults of any run left on the hosts; --heal removes exactly that',
     builder: (yargs) =>
       withInventory(yargs)
         .option('heal', { type: 'boolean', default: false, describe: 'remove it, and look again' })

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { codeOf, messageOf, UsageError } from '../../kit/errors.ts';
 import { importInventory } from '../fleet/import-inventory.ts';
@@ -12,17 +13,15 @@ import { SshHost } from '../fleet/ssh-host.ts';
 import { terminalHere } from '../fleet/terminal.ts';
 import { trustHost } from '../fleet/trust-host.ts';
 import { EXIT } from '../run/exit-code.ts';
+import type { Command, Exit } from './command.ts';
 import { EarlyEnd } from './early-end.ts';
-import type { Exit } from './exit.ts';
 import { badFlag } from './flag-value.ts';
 import { print } from './print.ts';
 import { terminalStyle } from './terminal-style.ts';
 
 /** `meshproof fleet`: write down the machines of a mesh, trust them, and look at them before a run. */
-export function fleetCommand(exit: Exit): CommandModule {
+export function fleetCommand(exit: Exit): Command {
   return {
-    command: 'fleet <command>',
-    describe: 'the inventory of hosts: write it, trust host keys, look before a run',
     builder: (yargs) =>
       yargs
         .command(initCommand())
@@ -149,7 +148,7 @@ function importCommand(): CommandModule {
       const known = new KnownHosts(
         knownFile === undefined ? '' : await readGiven('--known-hosts', knownFile),
       );
-      const { text, notes } = importInventory(config, known);
+      const { text, notes } = importInventory(config, known, userInfo().username);
       await print(text);
       for (const note of notes) process.stderr.write(`note: ${note}\n`);
     },

@@ -1,18 +1,15 @@
-import type { CommandModule } from 'yargs';
 import { renderTerminal } from '../../proofs/reports/terminal.ts';
 import { checkGateKnown } from '../run/check-gate-fits.ts';
 import { exitCodeOfVerdict } from '../run/exit-code.ts';
 import { judgeProof } from '../run/judge-proof.ts';
 import { loadGate, shippedGates } from '../run/load-gate.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { print } from './print.ts';
 import { terminalStyle } from './terminal-style.ts';
 
 /** `meshproof gate`: judge a proof again, and see what gates there are. */
-export function gateCommand(exit: Exit): CommandModule {
+export function gateCommand(exit: Exit): Command {
   return {
-    command: 'gate <command>',
-    describe: 'judge a proof again, or list the gates',
     builder: (yargs) =>
       yargs
         .command({

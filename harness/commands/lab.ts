@@ -9,8 +9,8 @@ import { HOSTS_MAX, type LabHost } from '../lab/containers/lab-plan.ts';
 import { raiseLab } from '../lab/containers/raise-lab.ts';
 import type { LinkPlan } from '../lab/links/link-plan.ts';
 import { EXIT } from '../run/exit-code.ts';
+import type { Command, Exit } from './command.ts';
 import { EarlyEnd } from './early-end.ts';
-import type { Exit } from './exit.ts';
 import { wholeNumber } from './flag-value.ts';
 import { print } from './print.ts';
 
@@ -18,10 +18,8 @@ const CELL_CHARS = 7;
 const DEFAULT_DIR = '/var/lib/meshproof-lab';
 
 /** `meshproof lab`: systemd machines on this one, reached by SSH like any others. */
-export function labCommand(exit: Exit): CommandModule {
+export function labCommand(exit: Exit): Command {
   return {
-    command: 'lab <command>',
-    describe: 'a lab of systemd machines on this one, reached by SSH (root)',
     builder: (yargs) =>
       yargs
         .command(upCommand())

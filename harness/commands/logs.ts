@@ -1,18 +1,15 @@
-import type { CommandModule } from 'yargs';
 import { followLogs, readLogs } from '../deploy/journal.ts';
 import { problemOf } from '../deploy/problem.ts';
 import { EXIT } from '../run/exit-code.ts';
 import { InterruptError } from '../run/interrupt-error.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { wholeNumber } from './flag-value.ts';
 import { onFleet, withInventory } from './on-fleet.ts';
 import { print } from './print.ts';
 
 /** `meshproof logs`: what deployed nodes and runners said, from the hosts' journals. */
-export function logsCommand(exit: Exit): CommandModule {
+export function logsCommand(exit: Exit): Command {
   return {
-    command: 'logs',
-    describe: 'what nodes and runners said, from the journals of the hosts',
     builder: (yargs) =>
       withInventory(yargs)
         .option('follow', { type: 'boolean', default: false, describe: 'go on until interrupted' })

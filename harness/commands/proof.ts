@@ -1,15 +1,12 @@
-import type { CommandModule } from 'yargs';
 import { renderTerminal } from '../../proofs/reports/terminal.ts';
 import { judgeProof } from '../run/judge-proof.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { print } from './print.ts';
 import { terminalStyle } from './terminal-style.ts';
 
 /** `meshproof proof`: look at evidence. */
-export function proofCommand(exit: Exit): CommandModule {
+export function proofCommand(exit: Exit): Command {
   return {
-    command: 'proof <command>',
-    describe: 'look at the evidence of a run',
     builder: (yargs) =>
       yargs
         .command({

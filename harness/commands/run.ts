@@ -1,14 +1,11 @@
-import type { CommandModule } from 'yargs';
 import { carryOut } from './carry-out.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { inventoryOfRun } from './mesh-of-run.ts';
 import { type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
 
 /** `meshproof run`: every scenario once, judged by the gate. */
-export function runCommand(exit: Exit): CommandModule<object, RunArguments> {
+export function runCommand(exit: Exit): Command<RunArguments> {
   return {
-    command: 'run',
-    describe: 'run the scenarios once and judge them',
     builder: (yargs) =>
       withRunFlags(yargs)
         .example('$0 run --local 6 --scenarios baseline', 'all 30 directed pairs on a mesh of six')

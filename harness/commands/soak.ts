@@ -1,7 +1,7 @@
-import type { CommandModule } from 'yargs';
 import { UsageError } from '../../kit/errors.ts';
+import { gridOf } from '../run/window-grid.ts';
 import { carryOut } from './carry-out.ts';
-import type { Exit } from './exit.ts';
+import type { Command, Exit } from './command.ts';
 import { number } from './flag-value.ts';
 import { inventoryOfRun } from './mesh-of-run.ts';
 import { type RunArguments, runOptionsOf, withRunFlags } from './run-flags.ts';
@@ -13,10 +13,8 @@ const WINDOWS_MAX = 10_000;
 type SoakArguments = RunArguments & { readonly 'duration-hours': unknown; readonly 'interval-mins': unknown };
 
 /** `meshproof soak`: the scenarios in windows on a fixed grid, judged per window and as a whole. */
-export function soakCommand(exit: Exit): CommandModule<object, SoakArguments> {
+export function soakCommand(exit: Exit): Command<SoakArguments> {
   return {
-    command: 'soak',
-    describe: 'repeat the scenarios in windows on a fixed grid and judge each window and the whole',
     builder: (yargs) =>
       withRunFlags(yargs)
         .options({
@@ -53,7 +51,7 @@ function soakOf(flags: SoakArguments): { readonly durationMs: number; readonly i
       `--interval-mins: ${flags['interval-mins']} min is longer than the whole soak of ${flags['duration-hours']} h`,
     );
   }
-  const windows = Math.floor(durationMs / intervalMs);
+  const { count: windows } = gridOf({ durationMs, intervalMs });
   if (windows > WINDOWS_MAX) {
     throw new UsageError(
       'BAD_FLAG',
