@@ -29,6 +29,24 @@ test('a lost acknowledgement is retried with the same id and the message deliver
   expect([outcome(a, 'sender_ack_timeout'), outcome(a, 'sender_retry_accepted')]).toEqual([1, 1]);
 });
 
+test.each([
+  { old: 'still answers', fate: { replyMs: 40 }, attempts: 1, tookMs: 40 },
+  { old: 'is dead', fate: { lose: 'reply' }, attempts: 2, tookMs: 270 },
+] as const)(
+  'a link replaced while an answer is under way: it $old',
+  async ({ fate, attempts, tookMs: expected }) => {
+    const { clock, a, b } = pair();
+    b.listen();
+    a.transport.fate = (nth) => (nth === 1 ? fate : {});
+    void clock.sleep(20).then(() => a.transport.connect(b.transport));
+    const { receipt, tookMs } = await sendAndWait(clock, a, b);
+    await settled();
+    expect(receipt).toMatchObject({ attempts, retriesUsed: attempts - 1 });
+    expect(tookMs).toBe(expected);
+    expect(b.inbox).toHaveLength(1);
+  },
+);
+
 test('a request id with another payload is a conflict and not delivered', async () => {
   const { clock, a, b } = pair({}, { modules: { freshRequestId: () => '00'.repeat(16) } });
   b.listen();

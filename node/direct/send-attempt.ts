@@ -15,6 +15,9 @@ const STAGE_OF_STEP = {
 } as const satisfies Record<RequestStep, AckStage>;
 
 const TIMED_OUT: SendEvent = { type: 'timed_out' };
+/** A replaced connection drains for 5 s, so that an answer under way on it still comes: at most a round trip later. */
+const LATE_ANSWER_MS = 250;
+const ROUND_TRIPS = 2; // as its measure wavers
 
 interface AttemptModules {
   readonly transport: Pick<Transport, 'request'>;
@@ -25,8 +28,8 @@ interface AttemptModules {
 }
 
 /**
- * Transmits `body` on the live link and waits for what ends the try first: the reply, the loss of the link, the
- * deadline, or so long a silence since `unansweredSinceMs` that the link must be dead (`onSilence` is then called as
+ * Transmits `body` on the live link and waits for what ends the try first: the reply, the loss of the link (when that
+ * was replaced, only once the answer has had its time on the old one), the deadline, or so long a silence since `unansweredSinceMs` that the link must be dead (`onSilence` is then called as
  * the try ends).
  * The request's stream is given up with the try. Rejects only when `signal` aborts, with its reason.
  */
@@ -62,8 +65,14 @@ export async function transmit(
   };
   const bounds = { clock, untilMs, atDeadline: TIMED_OUT, signal };
   return await raceDeadline<SendEvent>(bounds, (settle, stop) => {
+    const lateAnswerMs = Math.max(LATE_ANSWER_MS, ROUND_TRIPS * (path?.rttMs ?? 0));
     const unwatch = watch.onChange(link.agentId, () => {
-      if (isLost()) settle({ type: 'link_lost' });
+      if (!isLost()) return;
+      if (watch.linkTo(link.agentId) === undefined) return settle({ type: 'link_lost' });
+      clock.sleep(lateAnswerMs, stop).then(
+        () => settle({ type: 'link_lost' }),
+        () => {}, // the try is over
+      );
     });
     if (isLost()) {
       settle({ type: 'link_lost' });
