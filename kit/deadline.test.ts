@@ -39,6 +39,16 @@ test('work within its budget gives its value or its own error', async () => {
   await expect(withinBudget('x', 5_000, async () => Promise.reject(new Error('own')))).rejects.toThrow('own');
 });
 
+test('work that throws instead of giving a promise leaves no timer behind', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  const broken = withinBudget('x', 60_000, () => {
+    throw new Error('own');
+  });
+  await expect(broken).rejects.toThrow('own');
+  expect(timers()).toBe(before);
+});
+
 test('an outer signal ends the work with its own reason, also before it began', async () => {
   const stop = new AbortController();
   const work = withinBudget('x', 5_000, never, stop.signal);

@@ -64,7 +64,7 @@ export async function withinBudget<T>(
     const onAbort = () => stop(signal?.reason);
     const timer = setTimeout(() => stop(new DeadlineError(what, budgetMs)), Math.max(0, budgetMs));
     signal?.addEventListener('abort', onAbort, { once: true });
-    work(controller.signal)
+    Promise.try(work, controller.signal)
       .then(resolve, reject)
       .finally(() => {
         clearTimeout(timer);
@@ -73,7 +73,10 @@ export async function withinBudget<T>(
   });
 }
 
-/** Polls `probe` until it gives something other than `undefined`. Throws `DeadlineError` when `budgetMs` is spent. */
+/**
+ * Polls `probe` until it gives something other than `undefined`. Throws `DeadlineError` when `budgetMs` is spent; a probe
+ * that is under way then is waited for, so one that asks elsewhere has a deadline of its own.
+ */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | Promise<T | undefined>,

@@ -3,7 +3,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { codeOf, UsageError } from '../kit/errors.ts';
 import { parseToml } from '../kit/toml.ts';
-import { isLoopback, parseAddress } from './api/address.ts';
+import { parseAddress } from './api/address.ts';
+import { isLoopback } from './transport/addresses.ts';
 import type { SocketAddress } from './transport/transport.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

@@ -116,6 +116,15 @@ describe('two nodes', () => {
     expect(body.per_peer_transport).toMatchObject([{ peer_id: alice.machineId, connected: true }]);
   });
 
+  it('tell of the path between them what QUIC measures', async () => {
+    const { transport } = await readStrictly(bob, 'transport');
+    const measured = { rtt_ms: expect.any(Number), congestion_window_bytes: expect.any(Number) };
+    const path = transport.paths.find(({ peer_id }) => peer_id === alice.machineId);
+    expect(path).toMatchObject({ ...measured, send_capacity_bytes: expect.any(Number), queued_bytes: 0 });
+    expect(path?.sent_packets).toBeGreaterThan(0);
+    expect(transport.socket_receive_buffer_bytes).toBeGreaterThan(0);
+  });
+
   it('carry a direct message with an acknowledgement, and the receiver has verified the sender', async () => {
     const events = collect<DirectEvent>(await bob.client.directEvents());
     const receipt = await alice.client.directSend({ agent_id: bob.agentId, payload: Buffer.from('hello') });

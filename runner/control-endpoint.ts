@@ -1,11 +1,11 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
+import { BearerCheck } from '../kit/bearer-token.ts';
 import type { Clock } from '../kit/clock.ts';
 import { endBadHttp } from '../kit/end-bad-http.ts';
 import { FaultError, type JsonObject, messageOf } from '../kit/errors.ts';
 import type { CommandDesk } from './command-desk.ts';
 import type { RefusalCode } from './command-envelope.ts';
-import { carriesToken } from './control-token.ts';
 import { ENVELOPE_MAX_BYTES, type ResultPage } from './protocol.ts';
 import type { ResultStore } from './result-store.ts';
 
@@ -64,6 +64,7 @@ export class ControlEndpoint {
   constructor(options: { readonly token: string; readonly bootId: string }, modules: EndpointModules) {
     this.#options = options;
     this.#modules = modules;
+    const bearer = new BearerCheck(options.token);
     this.#app = fastify({
       bodyLimit: ENVELOPE_MAX_BYTES,
       forceCloseConnections: true,
@@ -79,7 +80,7 @@ export class ControlEndpoint {
     this.#app.removeAllContentTypeParsers();
     this.#app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
     this.#app.addHook('onRequest', async (request, reply) => {
-      if (carriesToken(request.headers.authorization, options.token)) return;
+      if (bearer.accepts(request.headers.authorization)) return;
       await refuse(reply, 401, 'UNAUTHORIZED', 'missing or invalid Authorization: Bearer token');
     });
     this.#app.addHook('onResponse', async (_request, { statusCode }) => {

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { loadToken } from '../kit/bearer-token.ts';
 import { realClock } from '../kit/clock.ts';
 import type { Signing } from '../kit/signing.ts';
 import type { Operators } from './command-envelope.ts';
-import { loadControlToken } from './control-token.ts';
 import { FakeMesh, type FakeNode } from './fake-node.ts';
 import { Runner } from './runner.ts';
 
@@ -96,6 +96,6 @@ export class RunnerRig {
     this.#running.set(rigged.name, runner);
     const address = await runner.start(AbortSignal.timeout(10_000));
     rigged.baseUrl = `http://127.0.0.1:${address.port}`;
-    rigged.token = loadControlToken(control_token_path);
+    rigged.token = await loadToken(control_token_path);
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { loadToken } from '../kit/bearer-token.ts';
 import type { Clock } from '../kit/clock.ts';
 import { codeOf, FaultError } from '../kit/errors.ts';
 import type { Signing } from '../kit/signing.ts';
@@ -15,7 +16,6 @@ import { CommandDesk } from './command-desk.ts';
 import { CommandLog } from './command-log.ts';
 import type { RunnerConfig } from './config.ts';
 import { ControlEndpoint } from './control-endpoint.ts';
-import { loadControlToken } from './control-token.ts';
 import { DmDesk } from './dm-desk.ts';
 import type { OpenNode } from './node-api.ts';
 import { NodeLink } from './node-link.ts';
@@ -57,7 +57,7 @@ export class Runner {
     const startedMs = clock.nowMs();
     prepareDataDir(dataDir);
     const commands = CommandLog.open(join(dataDir, 'commands.log'), clock.wallMs());
-    const token = loadControlToken(this.#config.control_token_path);
+    const token = await loadToken(this.#config.control_token_path);
 
     const link: NodeLink = new NodeLink({
       open,

@@ -12,8 +12,3 @@ export function parseAddress(text: string): SocketAddress | undefined {
   const port = Number(match?.[3]);
   return host !== undefined && port <= 65_535 ? { host, port } : undefined;
 }
-
-/** Whether `host` is a loopback address written as one. Names are not: what `localhost` means is not ours to trust. */
-export function isLoopback(host: string): boolean {
-  return host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
-}

@@ -3,10 +3,12 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type FastifyInstance, fastify } from 'fastify';
+import { BearerCheck, loadToken } from '../../kit/bearer-token.ts';
 import { endBadHttp } from '../../kit/end-bad-http.ts';
 import { codeOf, FaultError, UsageError } from '../../kit/errors.ts';
+import { isLoopback } from '../transport/addresses.ts';
 import type { SocketAddress } from '../transport/transport.ts';
-import { formatAddress, isLoopback } from './address.ts';
+import { formatAddress } from './address.ts';
 import { errorReply } from './error-reply.ts';
 import { EventStreams } from './event-streams.ts';
 import { diagnosticsRoutes } from './routes/diagnostics.ts';
@@ -19,7 +21,6 @@ import { MAX_PAYLOAD_BYTES } from './schema/messages.ts';
 import type { ApiServices } from './services.ts';
 import { SSE_BUDGET_BYTES } from './sse-budget.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { BearerCheck, loadToken } from './token.ts';
 
 const BODY_LIMIT_BYTES = Math.ceil(MAX_PAYLOAD_BYTES / 3) * 4 + 64 * 1024; // base64, and room for the other fields
 const KEEP_ALIVE_MS = 75_000; // longer than clients keep an idle connection, so that none is closed under a request
@@ -31,6 +32,7 @@ const TIMEOUT_CHECK_MS = 1_000;
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/health']);
 const MAX_PARAM_LENGTH = 1_024; // a topic of 256 bytes, each as %XX, and some
 const PORT_FILE = 'api.port';
+const TOKEN_FILE = 'api-token';
 
 interface ApiOptions {
   /** Loopback only. Port 0 picks one. */
@@ -75,7 +77,7 @@ export class ApiServer {
   /**
    * Loads the token, listens, and writes `<dataDir>/api.port`. Gives the bound address.
    * @throws UsageError `API_NOT_LOOPBACK`
-   * @throws FaultError `API_BIND_FAILED`, `API_TOKEN_UNUSABLE`, `API_PORT_FILE_FAILED`
+   * @throws FaultError `API_BIND_FAILED`, `TOKEN_UNUSABLE`, `API_PORT_FILE_FAILED`
    */
   async start(): Promise<SocketAddress> {
     const { bind, dataDir } = this.#options;
@@ -86,7 +88,7 @@ export class ApiServer {
         { details: { host: bind.host } },
       );
     }
-    const app = this.#build(new BearerCheck(await loadToken(dataDir)));
+    const app = this.#build(new BearerCheck(await loadToken(join(dataDir, TOKEN_FILE))));
     this.#app = app;
     await app.listen({ host: bind.host, port: bind.port }).catch((cause: unknown) => {
       throw new FaultError(

@@ -75,6 +75,7 @@ export class FakeTransport implements Transport {
     strayDatagramsTotal: 0,
     refusedInboundTotal: 0,
     socketReceiveErrorsTotal: 0,
+    socketReceiveBufferBytes: null,
     ...this.statsOverride,
   });
 }

@@ -1,5 +1,6 @@
-import { formatAddress, isLoopback } from '../api/address.ts';
+import { formatAddress } from '../api/address.ts';
 import type { ConnectivityDocument, PeerTransportRow } from '../api/schema/connectivity.ts';
+import { isLoopback } from '../transport/addresses.ts';
 import type { LinkStats, PeerId, TransportStats } from '../transport/transport.ts';
 import { transportEnvironment } from './transport-environment.ts';
 

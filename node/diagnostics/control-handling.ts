@@ -89,4 +89,5 @@ const NO_FRAMES = {
   pubsub_dropped_full: 0,
   membership_dropped_full: 0,
   bulk_dropped_full: 0,
+  pubsub_pauses: 0,
 } as const;

@@ -32,6 +32,7 @@ function linkStats(name: string, known: Partial<LinkStats> = {}): LinkStats {
     lastSentAgoMs: null,
     lastReceivedAgoMs: null,
     queuedBytes: 0,
+    sendCapacityBytes: null,
     ...known,
   };
 }
@@ -75,6 +76,26 @@ describe('the connectivity document', () => {
 
   it('has no local address while the socket is not bound', () => {
     expect(connectivityDocument({ ...statsOf([]), boundAddress: null }, SELF).local_addr).toBeNull();
+  });
+});
+
+describe('the transport document', () => {
+  it('tells of each path what QUIC knows, and null of what it does not', () => {
+    const known = { rttMs: 40, congestionWindowBytes: 13_500, sendCapacityBytes: 900, lostPackets: 3 };
+    const stats = statsOf([linkStats('a', { ...known, queuedBytes: 7 }), linkStats('b')]);
+    const { transport } = transportDocumentSchema.parse(transportDocument(stats, PROOFS, []));
+    expect(transport.paths).toMatchObject([
+      {
+        peer_id: fakeLink('a').peerId,
+        rtt_ms: 40,
+        congestion_window_bytes: 13_500,
+        send_capacity_bytes: 900,
+        in_flight_bytes: null,
+        queued_bytes: 7,
+        lost_packets: 3,
+      },
+      { rtt_ms: null, congestion_window_bytes: null, send_capacity_bytes: null, lost_packets: 0 },
+    ]);
   });
 });
 

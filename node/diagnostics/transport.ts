@@ -1,7 +1,7 @@
 import { formatAddress } from '../api/address.ts';
-import type { TransportDocument } from '../api/schema/transport.ts';
+import type { PathRow, TransportDocument } from '../api/schema/transport.ts';
 import type { LinkProofCounts } from '../direct/link-prover.ts';
-import type { SocketAddress, TransportStats } from '../transport/transport.ts';
+import type { LinkStats, SocketAddress, TransportStats } from '../transport/transport.ts';
 
 /** Maps what the transport knows to `/diagnostics/transport`. What nobody measures is null, never 0. Pure. */
 export function transportDocument(
@@ -21,6 +21,7 @@ export function transportDocument(
         peer_id: peerId,
         remote_addr: formatAddress(remote),
       })),
+      paths: stats.links.map(pathRow),
       successful_connections: stats.establishedTotal,
       failed_connections: stats.dialFailuresTotal,
       nat_traversal_attempts: 0,
@@ -57,6 +58,7 @@ export function transportDocument(
       send_unacked_bytes: null,
       recv_buffered_bytes: stats.receiveBufferedBytes,
       recv_streams_with_unread: null,
+      socket_receive_buffer_bytes: stats.socketReceiveBufferBytes,
       connections_counted: stats.openConnections,
       orphan_connections_closed: null,
       refusals: {
@@ -68,5 +70,20 @@ export function transportDocument(
         expired_requests_total: stats.expiredRequestsTotal,
       },
     },
+  };
+}
+
+function pathRow(stats: LinkStats): PathRow {
+  return {
+    peer_id: stats.link.peerId,
+    generation: stats.link.generation,
+    rtt_ms: stats.rttMs,
+    congestion_window_bytes: stats.congestionWindowBytes,
+    in_flight_bytes: null,
+    send_capacity_bytes: stats.sendCapacityBytes,
+    queued_bytes: stats.queuedBytes,
+    sent_packets: stats.sentPackets,
+    lost_packets: stats.lostPackets,
+    lost_bytes: stats.lostBytes,
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectories, syncDirectory } from '../../kit/durable-file.ts';
 import { codeOf, FaultError, messageOf, UsageError } from '../../kit/errors.ts';
 
 const MAX_KEY_FILE_BYTES = 4_096; // a key file has about 250
@@ -59,25 +60,6 @@ export async function readKeyFile(path: string): Promise<string | undefined> {
   }
 }
 
-async function makeOne(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-}
-
-// Not `mkdir` with `recursive`: Node 24's never returns where a parent exists but refuses children with ENOENT (/proc).
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await makeOne(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await makeOne(path);
-  }
-}
-
 async function writeSynced(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
@@ -85,15 +67,6 @@ async function writeSynced(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 
@@ -106,7 +79,7 @@ async function syncDirectory(path: string): Promise<void> {
 export async function createKeyFile(path: string, text: string): Promise<boolean> {
   const temporary = `${path}.${randomUUID()}.new`;
   try {
-    await makeDirectory(dirname(path));
+    await makeDirectories(dirname(path), 0o700);
     await writeSynced(temporary, text);
     try {
       await link(temporary, path);

@@ -101,11 +101,26 @@ describe('the echo watch', () => {
     expect(log).toContain('2250 ask b 1');
     expect(log).toContain('2250 ask c 1');
     watch.answered('b', 1, 2_300);
+    for (const late of ['a', 'c']) watch.answered(late, 0, 2_300); // to a question that is over
     runUntil(watch, 3_300);
     expect(watch.isOwnFault(3_300)).toBe(true); // a and c slow, b timely
     watch.answered('c', 2, 3_310);
     expect(watch.isOwnFault(3_310)).toBe(false);
     expect(watch.isOwnFault(60_000)).toBe(false);
+  });
+
+  it('gives no vote to peers that never answered, however many, and theirs back to those that answer late', () => {
+    const mute = Array.from({ length: 50 }, (_, at) => `mute ${at}`);
+    const watch = watchOf('slow', 'fine', ...mute);
+    for (const peer of ['slow', ...mute]) watch.sent(peer, TOPIC, 0);
+    runUntil(watch, 1_300);
+    watch.answered('slow', 1, 1_700);
+    runUntil(watch, 2_250); // everybody but 'fine' is suspect, and 'fine' is asked
+    watch.answered('fine', 1, 2_300);
+    expect(watch.isSuspect('mute 0')).toBe(true);
+    expect(watch.isOwnFault(2_300)).toBe(false);
+    for (const peer of ['mute 0', 'mute 1']) watch.answered(peer, 1, 2_400);
+    expect(watch.isOwnFault(2_400)).toBe(true);
   });
 
   it('forgets a connection with its peer, open question and all', () => {

@@ -42,6 +42,8 @@ interface Watched {
   heardMs: number;
   isSilent: boolean;
   verdict: { readonly isTimely: boolean; readonly atMs: number } | undefined;
+  /** It has given an echo back, however late. */
+  hasAnswered: boolean;
 }
 
 /** What follows: put the echo `number` to the peer; what was sent on `topics` got through in time, or did not. */
@@ -76,8 +78,9 @@ export class EchoWatch {
 
   /** A new connection: what was asked over the last one is void. */
   peerUp(peer: PeerId): void {
+    const known = this.#peers.get(peer);
     this.#peers.set(peer, {
-      lastNumber: this.#peers.get(peer)?.lastNumber ?? 0,
+      lastNumber: known?.lastNumber ?? 0,
       asked: undefined,
       topics: new Set(),
       nextAtMs: NOT_DUE,
@@ -87,6 +90,7 @@ export class EchoWatch {
       heardMs: Number.NEGATIVE_INFINITY,
       isSilent: false,
       verdict: undefined,
+      hasAnswered: known?.hasAnswered ?? false,
     });
   }
 
@@ -120,9 +124,10 @@ export class EchoWatch {
     return true;
   }
 
-  /** The peer gave an echo back. One that nobody waits for, or no longer, says nothing. */
+  /** The peer gave an echo back. One that nobody waits for, or no longer, only says that the peer answers. */
   answered(peer: PeerId, number: number, nowMs: number): readonly EchoOutcome[] {
     const watched = this.#peers.get(peer);
+    if (watched) watched.hasAnswered = true;
     if (watched?.asked?.number !== number) return [];
     const { topics } = watched.asked;
     watched.asked = undefined;
@@ -155,12 +160,13 @@ export class EchoWatch {
 
   /**
    * Whether more links are slow than not, so that the fault is likelier ours than all of theirs. After the local
-   * health of Lifeguard (Dadgar, Phillips, Currey 2017).
+   * health of Lifeguard (Dadgar, Phillips, Currey 2017). Who never answered at all has no vote: a peer is free to make,
+   * and enough mute ones would keep every link from resting.
    */
   isOwnFault(nowMs: number): boolean {
     let [slow, timely] = [0, 0];
-    for (const { verdict } of this.#peers.values()) {
-      if (!verdict || nowMs - verdict.atMs > VERDICT_KEPT_MS) continue;
+    for (const { verdict, hasAnswered } of this.#peers.values()) {
+      if (!hasAnswered || !verdict || nowMs - verdict.atMs > VERDICT_KEPT_MS) continue;
       if (verdict.isTimely) timely += 1;
       else slow += 1;
     }

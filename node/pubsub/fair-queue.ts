@@ -32,6 +32,11 @@ export class FairQueue<Item extends FairItem> {
     flow.bytes += item.bytes;
   }
 
+  /** How many items of a flow wait. */
+  lengthOf(flow: string): number {
+    return this.#flows.get(flow)?.items.size ?? 0;
+  }
+
   /** The next to go; `undefined` when nothing waits. */
   shift(): Item | undefined {
     for (const [name, flow] of this.#flows) {

@@ -22,7 +22,9 @@ interface Pending {
 
 /**
  * Messages between arrival and verification, one entry per id: the first copy is checked, the others wait, and are
- * duplicates if it is good. If it is forged the next one is checked, so that a forgery cannot keep the true one out.
+ * duplicates if it is good. If it is forged the next one is checked, so that a forgery cannot keep the true one out. When
+ * there is no room, the one that waits longest for a key goes: origins are free to make up, and whoever did so would
+ * keep everybody else's messages out.
  */
 export class PendingMessages {
   readonly #pending = new Map<string, Pending>();
@@ -37,17 +39,17 @@ export class PendingMessages {
   /** Adds a copy: `first` is the caller's to check, `waits` is kept, `refused` had no room. */
   add(id: string, copy: Copy): 'first' | 'waits' | 'refused' {
     const pending = this.#pending.get(id);
-    const isFull = this.#bytes + copy.frame.length > MAX_PENDING_BYTES;
     if (pending) {
+      const isFull = this.#bytes + copy.frame.length > MAX_PENDING_BYTES;
       if (isFull || pending.copies.length >= MAX_COPIES) return 'refused';
       pending.copies.push(copy);
       pending.bytes += copy.frame.length;
       this.#bytes += copy.frame.length;
       return 'waits';
     }
-    if (isFull || this.#pending.size >= MAX_PENDING) {
+    while (this.#bytes + copy.frame.length > MAX_PENDING_BYTES || this.#pending.size >= MAX_PENDING) {
       this.dropped += 1;
-      return 'refused';
+      if (!this.#dropKeyless()) return 'refused';
     }
     const bytes = copy.frame.length;
     this.#pending.set(id, { id, copies: [copy], bytes, keyWantedFor: undefined, keyWantedAtMs: 0 });
@@ -92,6 +94,17 @@ export class PendingMessages {
   clear(): void {
     this.#pending.clear();
     this.#bytes = 0;
+  }
+
+  /** Lets go of the message that has waited longest for its key; false when none waits for one. */
+  #dropKeyless(): boolean {
+    for (const { id, bytes, keyWantedFor } of this.#pending.values()) {
+      if (keyWantedFor === undefined) continue;
+      this.#pending.delete(id);
+      this.#bytes -= bytes;
+      return true;
+    }
+    return false;
   }
 
   #takeWhere(isTaken: (pending: Pending) => boolean): Pending[] {

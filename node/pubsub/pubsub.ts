@@ -154,7 +154,10 @@ export class PubSub {
   start(): void {
     const { transport, agent } = this.#modules;
     this.#keys.link(agent.id, agent.publicKey);
-    transport.onFrame('gossip', (link, frame) => this.#pump.offer(link, frame, 'kept'));
+    transport.onFrame('gossip', (link, frame) => {
+      this.#pump.offer(link, frame, 'kept');
+      return this.#pump.pauseFor(link.peerId);
+    });
     this.#links.start();
     this.#housekeeping = setInterval(() => this.#keepHouse(), SUPERVISE_EVERY_MS);
   }

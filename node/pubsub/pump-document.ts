@@ -28,6 +28,7 @@ const NO_QUEUE = {
   avg_dwell_ms: null,
   producer_per_sec: 0,
   consumer_per_sec: 0,
+  pauses_total: 0,
 } as const;
 const NO_DEPTH = { latest: 0, max: 0, capacity: 0 } as const;
 
@@ -73,6 +74,7 @@ export function pumpDocuments(
         avg_dwell_ms: counts.dequeued === 0 ? null : counts.totalDwellMs / counts.dequeued,
         producer_per_sec: perSecond(counts.produced, uptimeSecs),
         consumer_per_sec: perSecond(counts.dequeued, uptimeSecs),
+        pauses_total: counts.pauses,
       },
       membership: NO_QUEUE,
       bulk: NO_QUEUE,
@@ -88,7 +90,7 @@ function perSecond(count: number, uptimeSecs: number): number {
 
 function perPeer(pump: ReceivePump): PumpDocument['per_peer'] {
   const rows: PumpDocument['per_peer'] = {};
-  for (const [peer, { produced, droppedFull }] of pump.perPeer.entries()) {
+  for (const [peer, { produced, droppedFull, pauses }] of pump.perPeer.entries()) {
     rows[peer] = {
       pubsub_produced: produced,
       membership_produced: 0,
@@ -96,6 +98,7 @@ function perPeer(pump: ReceivePump): PumpDocument['per_peer'] {
       pubsub_dropped_full: droppedFull,
       membership_dropped_full: 0,
       bulk_dropped_full: 0,
+      pubsub_pauses: pauses,
     };
   }
   return rows;

@@ -15,6 +15,7 @@ const link: PeerLink = {
   listenAddress: address,
   establishedAtMs: 0,
 };
+const other: PeerLink = { ...link, peerId: 'cc' };
 const frame = Uint8Array.of(1);
 
 function pumpOf(
@@ -82,8 +83,62 @@ describe('receive pump', () => {
     expect(pump.counts.droppedFull).toBe(0);
     pump.offer(link, frame, 'kept');
     expect(pump.counts.droppedFull).toBe(1);
-    expect(pump.perPeer.get('aa')).toEqual({ produced: 13, droppedFull: 1 });
+    expect(pump.perPeer.get('aa')).toEqual({ produced: 13, droppedFull: 1, pauses: 0 });
     expect(pump.maxDepth).toBe(10);
+    expectBooksBalance(pump);
+  });
+
+  it('lets peers take turns: whoever sends more waits behind its own frames', () => {
+    const handled: string[] = [];
+    const { pump } = pumpOf({}, ({ link: { peerId } }) => {
+      handled.push(peerId);
+      // While one frame is being handled, a flood comes, and then one frame of another peer.
+      if (handled.length > 1) return;
+      for (let at = 0; at < 90; at += 1) pump.offer(link, new Uint8Array(4_096), 'kept');
+      pump.offer(other, new Uint8Array(4_096), 'kept');
+    });
+    pump.offer(link, frame, 'kept');
+    expect(handled).toHaveLength(92);
+    expect(handled.indexOf('cc')).toBeLessThan(5);
+    expectBooksBalance(pump);
+  });
+
+  it('has a reader pause from 64 waiting frames on until half of them are handled, and no other', async () => {
+    const { handle, releases } = held();
+    const { pump } = pumpOf({ capacity: 1_000 }, handle);
+    pump.workers = 1;
+    for (let at = 0; at < 64; at += 1) pump.offer(link, frame, 'kept'); // one is being handled
+    pump.offer(other, frame, 'kept');
+    expect(pump.pauseFor('aa')).toBeUndefined();
+    pump.offer(link, frame, 'kept');
+    const pause = pump.pauseFor('aa');
+    expect(pause).toBeDefined();
+    expect(pump.pauseFor('cc')).toBeUndefined();
+    let isReading = false;
+    void pause?.then(() => {
+      isReading = true;
+    });
+    const handleOne = async () => {
+      releases.shift()?.();
+      await new Promise(setImmediate);
+    };
+    while (pump.depth > 34) await handleOne();
+    expect(isReading).toBe(false);
+    while (pump.depth > 30) await handleOne();
+    expect(isReading).toBe(true);
+    expect(pump.perPeer.get('aa')).toMatchObject({ pauses: 1, droppedFull: 0 });
+    expect(pump.perPeer.get('cc')).toMatchObject({ pauses: 0 });
+    expectBooksBalance(pump);
+  });
+
+  it('takes no more than 2,048 frames of one peer that does not pause', () => {
+    const { pump } = pumpOf({ capacity: 10_000 }, held().handle);
+    pump.workers = 1;
+    for (let at = 0; at < 5_000; at += 1) pump.offer(link, frame, 'kept');
+    pump.offer(other, frame, 'kept');
+    expect(pump.depth).toBe(2_049);
+    expect(pump.perPeer.get('aa')?.droppedFull).toBe(5_000 - 2_049);
+    expect(pump.perPeer.get('cc')?.droppedFull).toBe(0);
     expectBooksBalance(pump);
   });
 
@@ -131,5 +186,16 @@ describe('receive pump', () => {
     pump.close();
     pump.offer(link, frame, 'kept');
     expect(pump.counts).toMatchObject({ produced: 3, enqueued: 1, droppedClosed: 2 });
+  });
+
+  it('holds no reader once closed', async () => {
+    const { pump } = pumpOf({ capacity: 1_000 }, held().handle);
+    pump.workers = 1;
+    for (let at = 0; at < 100; at += 1) pump.offer(link, frame, 'kept');
+    const pause = pump.pauseFor('aa');
+    expect(pause).toBeDefined();
+    pump.close();
+    await pause;
+    expect(pump.pauseFor('aa')).toBeUndefined();
   });
 });

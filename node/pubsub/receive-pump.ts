@@ -1,6 +1,7 @@
-import { BoundedMap, BoundedQueue } from '../../kit/bounded.ts';
+import { BoundedMap } from '../../kit/bounded.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { PeerId, PeerLink } from '../transport/transport.ts';
+import { type FairItem, FairQueue } from './fair-queue.ts';
 import { StageTiming } from './stage-timing.ts';
 import { START_WORKERS } from './supervisor.ts';
 
@@ -15,9 +16,23 @@ export interface Job {
   readonly signal: AbortSignal;
 }
 
+/** A frame that waits; its flow is the peer that sent it. */
+interface Waiting extends FairItem {
+  readonly link: PeerLink;
+  readonly frame: Uint8Array;
+  readonly atMs: number;
+}
+
 interface PumpOptions {
   readonly capacity: number;
   readonly watchdogMs: number;
+}
+
+interface PeerCounts {
+  produced: number;
+  droppedFull: number;
+  /** Times that its messages were not read on. */
+  pauses: number;
 }
 
 interface PumpModules {
@@ -28,22 +43,29 @@ interface PumpModules {
 }
 
 const SHED_FROM = 0.9;
+/**
+ * With so many waiting frames of one peer its messages are read no further until half of them are handled. Enough for
+ * one read of the transport, and little enough for those who wait behind relays of a flood.
+ */
+const PAUSE_AT = 64;
+/** Control frames and critical messages are read even so, up to here: the queue is for all peers. */
+const MAX_OF_ONE_PEER = 2_048;
 const MAX_PEERS_COUNTED = 1_024;
 const TURN_MS = 10; // then timers and sockets get their turn; well below the 50 ms event-loop bound
 
 /**
- * The bounded queue between the transport's readers and gossip's handlers. Offering never waits: a full queue drops
- * the newcomer and counts it. Handlers run at once while fewer than `workers` are waiting for something, and a
- * watchdog aborts those that wait too long.
+ * The bounded queue between the transport's readers and gossip's handlers, in which peers take turns: who sends more
+ * than is handled waits behind its own frames, and is not read from meanwhile, so that QUIC pushes back at it. Offering
+ * never waits: a full queue drops the newcomer and counts it. Handlers run at once while fewer than `workers` are
+ * waiting for something, and a watchdog aborts those that wait too long.
  */
 export class ReceivePump {
   readonly #options: PumpOptions;
   readonly #modules: PumpModules;
-  readonly #queue: BoundedQueue<{ link: PeerLink; frame: Uint8Array; atMs: number }>;
+  readonly #queue = new FairQueue<Waiting>();
+  readonly #paused = new Map<PeerId, PromiseWithResolvers<void>>();
   readonly #running = new Set<RunningJob>();
-  readonly perPeer = new BoundedMap<PeerId, { produced: number; droppedFull: number }>({
-    max: MAX_PEERS_COUNTED,
-  });
+  readonly perPeer = new BoundedMap<PeerId, PeerCounts>({ max: MAX_PEERS_COUNTED });
   readonly handling = new StageTiming();
   workers = START_WORKERS;
   readonly counts = {
@@ -57,7 +79,10 @@ export class ReceivePump {
     timedOut: 0,
     totalDwellMs: 0,
     maxDwellMs: 0,
+    pauses: 0,
   };
+  #depth = 0;
+  #maxDepth = 0;
   #isDraining = false;
   #isClosed = false;
   #watchdog: NodeJS.Timeout | undefined;
@@ -66,15 +91,14 @@ export class ReceivePump {
   constructor(options: PumpOptions, modules: PumpModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#queue = new BoundedQueue({ max: options.capacity, full: 'refuse' });
   }
 
   get depth(): number {
-    return this.#queue.length;
+    return this.#depth;
   }
 
   get maxDepth(): number {
-    return this.#queue.highWater;
+    return this.#maxDepth;
   }
 
   get capacity(): number {
@@ -92,15 +116,32 @@ export class ReceivePump {
     peer.produced += 1;
     if (this.#isClosed) {
       counts.droppedClosed += 1;
-    } else if (urgency === 'shed' && this.depth >= this.#options.capacity * SHED_FROM) {
+    } else if (urgency === 'shed' && this.#depth >= this.#options.capacity * SHED_FROM) {
       counts.shedPriority += 1;
-    } else if (this.#queue.push({ link, frame, atMs: this.#modules.clock.nowMs() }) === 'refused') {
+    } else if (!this.#hasRoomFor(link.peerId)) {
       counts.droppedFull += 1;
       peer.droppedFull += 1;
     } else {
       counts.enqueued += 1;
+      this.#depth += 1;
+      this.#maxDepth = Math.max(this.#maxDepth, this.#depth);
+      const atMs = this.#modules.clock.nowMs();
+      this.#queue.push({ flow: link.peerId, bytes: frame.length, link, frame, atMs });
       if (!this.#resume) this.#drain();
     }
+  }
+
+  /** Resolves when half of what waits of `peerId` is handled; `undefined` when it may send on at once. */
+  pauseFor(peerId: PeerId): Promise<void> | undefined {
+    if (this.#queue.lengthOf(peerId) < PAUSE_AT) return undefined;
+    let pause = this.#paused.get(peerId);
+    if (!pause) {
+      pause = Promise.withResolvers();
+      this.#paused.set(peerId, pause);
+      this.counts.pauses += 1;
+      this.#peer(peerId).pauses += 1;
+    }
+    return pause.promise;
   }
 
   /** Drops what is queued and aborts what runs. */
@@ -110,7 +151,10 @@ export class ReceivePump {
     clearTimeout(this.#watchdog);
     this.counts.droppedClosed += this.depth;
     this.counts.enqueued -= this.depth;
-    this.#queue.clear();
+    for (const waiting of this.#queue) this.#queue.delete(waiting);
+    this.#depth = 0;
+    for (const { resolve } of this.#paused.values()) resolve();
+    this.#paused.clear();
     for (const job of this.#running) job.abort(new Error('the receive pump closed'));
     this.#running.clear();
   }
@@ -123,6 +167,8 @@ export class ReceivePump {
     while (this.#running.size < this.workers) {
       const next = this.#queue.shift();
       if (!next) break;
+      this.#depth -= 1;
+      if (this.#queue.lengthOf(next.flow) <= PAUSE_AT / 2) this.#readOn(next.flow);
       const nowMs = clock.nowMs();
       this.counts.dequeued += 1;
       const dwellMs = nowMs - next.atMs;
@@ -138,6 +184,15 @@ export class ReceivePump {
       }
     }
     this.#isDraining = false;
+  }
+
+  #hasRoomFor(peerId: PeerId): boolean {
+    return this.#depth < this.#options.capacity && this.#queue.lengthOf(peerId) < MAX_OF_ONE_PEER;
+  }
+
+  #readOn(peerId: PeerId): void {
+    this.#paused.get(peerId)?.resolve();
+    this.#paused.delete(peerId);
   }
 
   #run(job: RunningJob): void {
@@ -196,10 +251,10 @@ export class ReceivePump {
     this.#drain();
   }
 
-  #peer(peerId: PeerId): { produced: number; droppedFull: number } {
+  #peer(peerId: PeerId): PeerCounts {
     let peer = this.perPeer.get(peerId);
     if (!peer) {
-      peer = { produced: 0, droppedFull: 0 };
+      peer = { produced: 0, droppedFull: 0, pauses: 0 };
       this.perPeer.set(peerId, peer);
     }
     return peer;

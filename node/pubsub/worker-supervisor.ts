@@ -7,6 +7,7 @@ interface Totals {
   readonly produced: number;
   readonly dequeued: number;
   readonly droppedFull: number;
+  readonly pauses: number;
   readonly timedOut: number;
   readonly sendTimeouts: number;
   readonly handled: number;
@@ -35,6 +36,7 @@ export class WorkerSupervisor {
       produced: now.produced - last.produced,
       dequeued: now.dequeued - last.dequeued,
       droppedFull: now.droppedFull - last.droppedFull,
+      pauses: now.pauses - last.pauses,
       depth: pump.depth,
       capacity: pump.capacity,
       meanHandlerMs: handled > 0 ? (now.handlingMs - last.handlingMs) / handled : 0,
@@ -46,12 +48,13 @@ export class WorkerSupervisor {
 
   #totals(atMs: number): Totals {
     const { pump, outbound } = this.#modules;
-    const { produced, dequeued, droppedFull, timedOut } = pump.counts;
+    const { produced, dequeued, droppedFull, pauses, timedOut } = pump.counts;
     return {
       atMs,
       produced,
       dequeued,
       droppedFull,
+      pauses,
       timedOut,
       sendTimeouts: outbound.counts.timeouts,
       handled: pump.handling.count,

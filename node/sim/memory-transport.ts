@@ -176,6 +176,7 @@ export class MemoryTransport implements Transport {
       strayDatagramsTotal: 0,
       refusedInboundTotal: 0,
       socketReceiveErrorsTotal: 0,
+      socketReceiveBufferBytes: null,
     };
   }
 

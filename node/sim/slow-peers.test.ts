@@ -116,6 +116,16 @@ describe.each(SEEDS)('with seed %i', (seed) => {
     expect(measureSpread(journeys, 6).deliveryRatio).toBe(1);
   });
 
+  it('so does a node whose links were slow from the first moment on', () => {
+    const { mesh } = meshOf(6, seed);
+    mesh.extraDelayMs = (from) => (from === SLOW ? 1_500 : 0);
+    for (let at = 0; at < 60; at += 1) {
+      mesh.publish(SLOW, TOPIC);
+      mesh.run(1_000);
+    }
+    expect(suppressed(mesh).filter((pair) => pair.startsWith(`${SLOW}>`))).toEqual([]);
+  });
+
   it('a topic keeps its last link however slow, and takes one back when the others are gone', () => {
     const { mesh } = meshOf(3, seed);
     publishFor(mesh, 2_000, 250);

@@ -5,9 +5,13 @@ import { TransportError } from './transport-error.ts';
 
 const MAPPED = '::ffff:';
 
-/** True when packets to `host` never leave this machine's loopback interface. */
+/**
+ * Whether `host` is a loopback address written as one: packets to it never leave this machine. Names are not: what
+ * `localhost` means is not ours to trust.
+ */
 export function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.') || host.startsWith(`${MAPPED}127.`);
+  const plain = unmapped(host);
+  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
 }
 
 export function isUnspecified(host: string): boolean {

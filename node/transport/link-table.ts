@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../kit/bounded.ts';
 import type { PeerSession } from './peer-session.ts';
-import { type Contender, chooseConnection } from './supersede.ts';
+import { type Contender, chooseConnection, type Incumbent } from './supersede.ts';
 import type { PeerId, PeerLink } from './transport.ts';
 
 const MAX_REMEMBERED_GENERATIONS = 4_096;
@@ -51,7 +51,7 @@ export class LinkTable {
     const { peerId } = facts;
     const previous = this.#byPeer.get(peerId);
     const generation = this.#generations.get(peerId) ?? 0;
-    if (previous !== undefined && chooseConnection(previous.contender, contender) === 'incumbent') {
+    if (previous !== undefined && chooseConnection(incumbentOf(previous), contender) === 'incumbent') {
       return { kind: 'lost', link: { ...facts, generation } };
     }
     const link = { ...facts, generation: generation + 1 };
@@ -66,4 +66,8 @@ export class LinkTable {
     if (peerId === undefined || this.#byPeer.get(peerId)?.session !== session) return false;
     return this.#byPeer.delete(peerId);
   }
+}
+
+function incumbentOf({ session, contender }: Entry): Incumbent {
+  return { ...contender, heardAtMs: session.connection.lastReceivedMs };
 }

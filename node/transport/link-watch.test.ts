@@ -3,7 +3,7 @@ import { judgeVitals } from './link-watch.ts';
 
 const limits = { idleTimeoutMs: 30_000, keepAliveMs: 15_000, stallMs: 10_000 };
 const now = 100_000;
-const busy = { lastSentMs: now, lastReceivedMs: now, queuedBytes: 0, lastProgressMs: now };
+const busy = { lastSentMs: now, lastReceivedMs: now, queuedBytes: 0, stuckSinceMs: now };
 
 test('a link with traffic needs nothing', () => {
   expect(judgeVitals(busy, limits, now)).toBe('fine');
@@ -20,16 +20,16 @@ test('a peer that is not heard for the idle timeout is gone, however much we sen
 });
 
 test('a queue that does not move is probed first', () => {
-  const stuck = { ...busy, queuedBytes: 1, lastSentMs: now - 5_000, lastProgressMs: now - 5_000 };
+  const stuck = { ...busy, queuedBytes: 1, lastSentMs: now - 5_000, stuckSinceMs: now - 5_000 };
   expect(judgeVitals(stuck, limits, now)).toBe('ping');
 });
 
 test('a queue that does not move while not even a probe leaves has stalled for good', () => {
-  const stuck = { ...busy, queuedBytes: 1, lastSentMs: now - 10_000, lastProgressMs: now - 10_000 };
+  const stuck = { ...busy, queuedBytes: 1, lastSentMs: now - 10_000, stuckSinceMs: now - 10_000 };
   expect(judgeVitals(stuck, limits, now)).toBe('stalled');
 });
 
 test('a peer that reads slowly lets probes out and keeps its link', () => {
-  const slow = { ...busy, queuedBytes: 1, lastSentMs: now - 4_000, lastProgressMs: now - 25_000 };
+  const slow = { ...busy, queuedBytes: 1, lastSentMs: now - 4_000, stuckSinceMs: now - 25_000 };
   expect(judgeVitals(slow, limits, now)).toBe('fine');
 });

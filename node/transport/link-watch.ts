@@ -4,8 +4,8 @@ export interface LinkVitals {
   readonly lastSentMs: number;
   readonly lastReceivedMs: number;
   readonly queuedBytes: number;
-  /** When the queue last was empty or shrank. */
-  readonly lastProgressMs: number;
+  /** When the queue was first seen to hold bytes of which none has left since; now, when it is empty. */
+  readonly stuckSinceMs: number;
 }
 
 type WatchLimits = Pick<TransportTuning, 'idleTimeoutMs' | 'keepAliveMs' | 'stallMs'>;
@@ -24,7 +24,7 @@ export function judgeVitals(
   if (nowMs - vitals.lastReceivedMs >= limits.idleTimeoutMs) return 'silent';
   const sentAgoMs = nowMs - vitals.lastSentMs;
   if (vitals.queuedBytes > 0) {
-    const stuckMs = Math.min(nowMs - vitals.lastProgressMs, sentAgoMs);
+    const stuckMs = Math.min(nowMs - vitals.stuckSinceMs, sentAgoMs);
     if (stuckMs >= limits.stallMs) return 'stalled';
     if (stuckMs >= limits.stallMs / 2) return 'ping';
   }

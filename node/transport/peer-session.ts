@@ -49,7 +49,8 @@ export class PeerSession implements ConnectionUser {
   #streams: PeerStreams | undefined;
   #link: PeerLink | undefined;
   #deadline: NodeJS.Timeout | undefined;
-  #lastProgressMs: number;
+  /** Since when looks have found bytes waiting of which none left; an idle link has no such time, however long it is idle. */
+  #stuckSinceMs: number | undefined;
   /** When this session, which another has replaced, must be gone. */
   drainUntilMs: number | undefined;
 
@@ -57,7 +58,6 @@ export class PeerSession implements ConnectionUser {
     this.connection = connection;
     this.#options = options;
     this.#owner = owner;
-    this.#lastProgressMs = connection.openedAtMs;
   }
 
   /** Set once both sides have finished the hello. */
@@ -107,7 +107,7 @@ export class PeerSession implements ConnectionUser {
     const flushed = this.#streams.flush();
     if (typeof flushed === 'number') written += flushed;
     else this.#failOn(flushed);
-    if (written > 0 || this.#streams.queuedBytes === 0) this.#lastProgressMs = this.#owner.nowMs();
+    if (written > 0) this.#stuckSinceMs = undefined;
     return written;
   }
 
@@ -131,11 +131,14 @@ export class PeerSession implements ConnectionUser {
     }
     this.#streams.tick(nowMs);
     const { tuning } = this.#owner;
+    const { queuedBytes } = this.#streams;
+    if (queuedBytes === 0) this.#stuckSinceMs = undefined;
+    else this.#stuckSinceMs ??= nowMs;
     const vitals = {
       lastSentMs: this.connection.lastSentMs,
       lastReceivedMs: this.connection.lastReceivedMs,
-      queuedBytes: this.#streams.queuedBytes,
-      lastProgressMs: this.#lastProgressMs,
+      queuedBytes,
+      stuckSinceMs: this.#stuckSinceMs ?? nowMs,
     };
     const verdict = judgeVitals(vitals, tuning, nowMs);
     if (verdict === 'ping') this.connection.ping();
@@ -196,7 +199,6 @@ export class PeerSession implements ConnectionUser {
       requestExpired: () => owner.requestExpired(),
       highWater: () => owner.highWater(),
     });
-    this.#lastProgressMs = owner.nowMs();
     this.#link = owner.established(this, theirs, {
       connectionId: connectionIdOf(this.#options.ownHello, theirs),
       initiatorPeerId: isOurs ? owner.machine.id : peerIdOf(theirs),

@@ -9,11 +9,22 @@ const RECEIVE_DATAGRAM_BYTES = 65_527; // the largest UDP payload: what a peer m
 const SPARE_STREAMS = 4; // for traffic classes that a newer peer may have; it is told by name that we know none of them
 const SIGNATURE_ALGORITHMS = 'ed25519:ecdsa_secp256r1_sha256';
 
-/** The same TLS and flow control for both roles; `datagramBytes` is the largest packet we send. */
+/** What differs between ways to a peer. */
+interface Way {
+  /** The largest packet we send. */
+  readonly datagramBytes: number;
+  /**
+   * Longer round trips end slow start before anything is lost (HyStart++, RFC 9406), or only a loss does. On the loopback
+   * interface it is processors that are waited for, never a queue, and the window would stay at its first ten packets.
+   */
+  readonly slowStartEnds: 'by-delay' | 'by-loss';
+}
+
+/** The same TLS and flow control for both roles. */
 function buildConfig(
   certificate: ProcessCertificate,
   tuning: TransportTuning,
-  datagramBytes: number,
+  { datagramBytes, slowStartEnds }: Way,
 ): Config {
   const config = quiche.Config.withBoringSslCtx(
     true, // both sides show a certificate
@@ -38,6 +49,7 @@ function buildConfig(
   config.setInitialMaxStreamsUni(TRAFFIC_CLASSES.length + SPARE_STREAMS);
   config.setDisableActiveMigration(true);
   config.enableDgram(false, 0, 0);
+  config.enableHystart(slowStartEnds === 'by-delay');
   return config;
 }
 
@@ -49,7 +61,13 @@ export interface QuicConfigs {
 
 export function buildQuicConfigs(certificate: ProcessCertificate, tuning: TransportTuning): QuicConfigs {
   return {
-    network: buildConfig(certificate, tuning, tuning.datagramBytes),
-    loopback: buildConfig(certificate, tuning, tuning.loopbackDatagramBytes),
+    network: buildConfig(certificate, tuning, {
+      datagramBytes: tuning.datagramBytes,
+      slowStartEnds: 'by-delay',
+    }),
+    loopback: buildConfig(certificate, tuning, {
+      datagramBytes: tuning.loopbackDatagramBytes,
+      slowStartEnds: 'by-loss',
+    }),
   };
 }

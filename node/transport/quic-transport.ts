@@ -215,6 +215,7 @@ export class QuicTransport implements Transport {
       openConnections: this.#running?.endpoint.openConnections ?? 0,
       socketSendErrorsTotal: this.#socket.sendErrorsTotal,
       socketReceiveErrorsTotal: this.#socket.receiveErrorsTotal,
+      socketReceiveBufferBytes: this.#socket.receiveBufferBytes,
       strayDatagramsTotal: this.#running?.endpoint.strayDatagramsTotal ?? 0,
       refusedInboundTotal: this.#running?.endpoint.refusedInboundTotal ?? 0,
       sendQueueBytes,

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Contender, chooseConnection, SIMULTANEITY_WINDOW_MS } from './supersede.ts';
+import {
+  type Contender,
+  chooseConnection,
+  GIVEN_UP_QUIET_MS,
+  type Incumbent,
+  SIMULTANEITY_WINDOW_MS,
+} from './supersede.ts';
 
 function contender(parts: Partial<Contender>): Contender {
   return {
@@ -13,6 +19,12 @@ function contender(parts: Partial<Contender>): Contender {
   };
 }
 
+/** One on which something came just now. */
+function incumbent(parts: Partial<Contender>): Incumbent {
+  const held = contender(parts);
+  return { ...held, heardAtMs: held.establishedAtMs };
+}
+
 const racing = fc
   .uniqueArray(
     fc.record({ initiatorPeerId: fc.constantFrom('a', 'b'), dialSequence: fc.integer({ min: 1, max: 50 }) }),
@@ -22,7 +34,8 @@ const racing = fc
 
 function survivor(arrivals: readonly Contender[]): Contender | undefined {
   return arrivals.reduce<Contender | undefined>(
-    (held, next) => (held === undefined || chooseConnection(held, next) === 'newcomer' ? next : held),
+    (held, next) =>
+      held === undefined || chooseConnection(incumbent(held), next) === 'newcomer' ? next : held,
     undefined,
   );
 }
@@ -41,18 +54,26 @@ test('racing connections leave the same one standing whatever order they arrive 
 
 test('of two dials by the same side the newer stands', () => {
   const [older, newer] = [contender({ dialSequence: 3 }), contender({ dialSequence: 4 })];
-  expect(chooseConnection(older, newer)).toBe('newcomer');
-  expect(chooseConnection(newer, older)).toBe('incumbent');
+  expect(chooseConnection(incumbent(older), newer)).toBe('newcomer');
+  expect(chooseConnection(incumbent(newer), older)).toBe('incumbent');
 });
 
 test('a restarted peer replaces the connection of its dead process even if that would win a race', () => {
-  const dead = contender({ initiatorPeerId: 'z', dialSequence: 9, peerInstance: 'old' });
+  const dead = incumbent({ initiatorPeerId: 'z', dialSequence: 9, peerInstance: 'old' });
   expect(chooseConnection(dead, contender({ peerInstance: 'new' }))).toBe('newcomer');
 });
 
 test('whoever dials long after we thought the link stood has lost it', () => {
-  const standing = contender({ initiatorPeerId: 'z' });
+  const heardAtMs = SIMULTANEITY_WINDOW_MS;
+  const standing: Incumbent = { ...contender({ initiatorPeerId: 'z' }), heardAtMs };
   const late = contender({ establishedAtMs: SIMULTANEITY_WINDOW_MS + 1 });
   expect(chooseConnection(standing, late)).toBe('newcomer');
   expect(chooseConnection(standing, contender({ establishedAtMs: 10 }))).toBe('incumbent');
+});
+
+test('whoever dials when nothing came for long on a young link has given that up', () => {
+  const silent: Incumbent = { ...contender({ initiatorPeerId: 'z' }), heardAtMs: 100 };
+  const dialled = (afterMs: number) => contender({ establishedAtMs: 100 + afterMs });
+  expect(chooseConnection(silent, dialled(GIVEN_UP_QUIET_MS))).toBe('incumbent');
+  expect(chooseConnection(silent, dialled(GIVEN_UP_QUIET_MS + 1))).toBe('newcomer');
 });

@@ -237,3 +237,27 @@ test('a dual-stack node is reached over IPv4 and IPv6 and shows plain addresses'
   const back = await dual.transport.dial(v4.address, { signal: signal() });
   expect(back.peerId).toBe(v4.transport.peerId);
 });
+
+// Timers that became due while the process was held up run in one turn, before anything is sent: after a pause, or on a
+// busy machine, a message is often queued right before a look at its link.
+test('a link that was idle has not stalled when something was queued right before a look at it', async () => {
+  await using rig = new TransportRig();
+  const tuning = { stallMs: 100, tickMs: 20, keepAliveMs: 10_000 };
+  const [a, b] = [await rig.node({ tuning }), await rig.node({ tuning })];
+  const { transport } = a;
+  await transport.dial(b.address, { signal: signal() });
+  const { peerId } = b.transport;
+  for (let time = 1; time <= 5; time += 1) {
+    const isQuiet = () => (transport.pathTo(peerId)?.quietMs ?? 0) > 2 * tuning.stallMs || undefined;
+    await until('the link to be idle', isQuiet, soon);
+    const sent = new Promise<void>((resolve, reject) =>
+      setTimeout(() =>
+        transport.send(peerId, 'control', Buffer.from('hello'), signal()).then(resolve, reject),
+      ),
+    );
+    const heldUpUntilMs = performance.now() + 3 * tuning.tickMs;
+    while (performance.now() < heldUpUntilMs);
+    await sent;
+  }
+  expect(a.events.map(({ event }) => event)).toEqual(['Established']);
+});

@@ -1,6 +1,7 @@
 import type { CloseReason } from './close-codes.ts';
 import { isRefusal } from './close-codes.ts';
 import type { PeerSession } from './peer-session.ts';
+import type { PeerStreams } from './peer-streams.ts';
 import type { LinkStats } from './transport.ts';
 
 const MAX_CLOSE_REASONS = 64; // a peer chooses the QUIC code that it closes with
@@ -70,5 +71,15 @@ export function linkStatsOf(session: PeerSession, nowMs: number): LinkStats | un
     lastSentAgoMs: Math.max(0, nowMs - connection.lastSentMs),
     lastReceivedAgoMs: Math.max(0, nowMs - connection.lastReceivedMs),
     queuedBytes: streams.queuedBytes,
+    sendCapacityBytes: sendCapacityOf(streams),
   };
+}
+
+/** QUIC can be asked from the first flush on. */
+function sendCapacityOf(streams: Pick<PeerStreams, 'sendCapacity'>): number | null {
+  try {
+    return streams.sendCapacity();
+  } catch {
+    return null;
+  }
 }

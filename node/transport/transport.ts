@@ -47,7 +47,10 @@ export interface LinkStats {
   readonly mtuBytes: number | null;
   readonly lastSentAgoMs: number | null;
   readonly lastReceivedAgoMs: number | null;
+  /** Waits here, since QUIC does not take it. */
   readonly queuedBytes: number;
+  /** What QUIC would take now: the room left in the congestion window and in what the peer allows. */
+  readonly sendCapacityBytes: number | null;
 }
 
 /** What a sender needs to tell silence from distance. */
@@ -91,6 +94,8 @@ export interface TransportStats {
   /** Handshakes that were not begun because too many strangers had not finished theirs. */
   readonly refusedInboundTotal: number;
   readonly socketReceiveErrorsTotal: number;
+  /** What the kernel gave the socket for datagrams that nobody has read yet; a burst beyond it is lost. */
+  readonly socketReceiveBufferBytes: number | null;
 }
 
 /** Steps of a request at its sender: the stream is open, QUIC has taken all bytes, the sending side is finished. */

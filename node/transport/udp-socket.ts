@@ -10,7 +10,7 @@ export type SocketFactory = (options: SocketOptions) => Socket;
 
 interface UdpModules {
   readonly onDatagram: (datagram: Buffer, from: RemoteInfo) => void;
-  /** The kernel refused a larger buffer: bursts may be lost in the socket. */
+  /** The kernel refused a larger buffer. Linux does not: it gives less (net.core.rmem_max), see `receiveBufferBytes`. */
   readonly onSmallBuffer: (why: string) => void;
   readonly createSocket?: SocketFactory | undefined;
 }
@@ -31,6 +31,11 @@ export class UdpSocket {
 
   constructor(modules: UdpModules) {
     this.#modules = modules;
+  }
+
+  /** What the kernel keeps for us at most, as it says itself; null while the socket is not bound. */
+  get receiveBufferBytes(): number | null {
+    return this.#socket?.getRecvBufferSize() ?? null;
   }
 
   /**
@@ -90,7 +95,7 @@ export class UdpSocket {
     if (error !== null) this.sendErrorsTotal += 1;
   };
 
-  /** The kernel may give less than asked for, or refuse (ENOBUFS on some); either way the socket works. */
+  /** Whatever the kernel gives, the socket works. */
   #growBuffers(socket: Socket): void {
     for (const grow of [socket.setRecvBufferSize, socket.setSendBufferSize]) {
       try {

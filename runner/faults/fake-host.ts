@@ -42,6 +42,8 @@ export class FakeHost implements FaultHost {
   /** Root qdisc by device, as `tc -j qdisc show` has it; devices that are not here have the kernel's. */
   readonly qdiscs = new Map<string, { kind: string; handle: string }>();
   readonly lacking = new Set<string>();
+  /** Tables that cannot be removed. */
+  readonly stuckTables = new Set<string>();
   /** How many more commands the program runs before it is killed. */
   commandsUntilDeath = Number.POSITIVE_INFINITY;
   #nextPid = 100;
@@ -139,8 +141,9 @@ export class FakeHost implements FaultHost {
       for (const [address, expiry] of timed) standing?.set(address, expiry);
       return DONE;
     }
-    this.tables.delete(name);
     const chain = /chain (\w+)/.exec(script)?.[1];
+    if (chain === undefined && this.stuckTables.has(name)) return refuses('Error: Device or resource busy');
+    this.tables.delete(name);
     if (chain !== undefined) this.tables.set(name, { chain, expiryByAddress: new Map(timed) });
     return DONE;
   }

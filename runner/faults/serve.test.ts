@@ -116,6 +116,15 @@ it('ends with a failure when it could not revert', async () => {
   await expect(served).rejects.toMatchObject({ code: 'COMMAND_MISSING' });
 });
 
+it('reverts what it holds for one run although that of another stays', async () => {
+  await ask(1, 'apply', { lease: lease('a') });
+  await ask(2, 'apply', { lease: { ...lease('b'), run_id: 'later' } });
+  host.stuckTables.add('meshproof_run_a');
+  input.end();
+  await expect(served).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
+  expect([...host.tables.keys()]).toEqual(['meshproof_run_a']);
+});
+
 it('ends, and reverts, when a line has no end', async () => {
   await ask(1, 'apply', { lease: lease('a') });
   input.write('x'.repeat(REQUEST_BYTES_MAX + 1));

@@ -101,14 +101,18 @@ export class FaultSession {
     this.#held.set(nameOf({ run_id, lease_id }), { run_id, lease_id });
   }
 
+  /** All are tried, also when one fails; then the first failure is thrown. */
   async #revertHeld(): Promise<void> {
+    const failures: unknown[] = [];
     const byRun = Map.groupBy(this.#held.values(), ({ run_id }) => run_id);
     for (const [run_id, keys] of byRun) {
       const ids = keys.map(({ lease_id }) => lease_id);
       for (let at = 0; at < ids.length; at += 256) {
-        await this.#program.handle('revert', { run_id, lease_ids: ids.slice(at, at + 256) });
+        const lease_ids = ids.slice(at, at + 256);
+        await this.#program.handle('revert', { run_id, lease_ids }).catch((error) => failures.push(error));
       }
     }
+    if (failures.length > 0) throw failures[0];
   }
 }
 

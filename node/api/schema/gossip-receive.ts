@@ -39,6 +39,9 @@ const pumpStage = z.strictObject({
   avg_dwell_ms: milliseconds.nullable().describe('null before the first frame left the queue'),
   producer_per_sec: figure.min(0).describe('lifetime average'),
   consumer_per_sec: figure.min(0).describe('lifetime average'),
+  pauses_total: counter.describe(
+    "times that a peer's messages were not read on, since too many of its frames waited",
+  ),
 });
 
 const peerPump = z.strictObject({
@@ -48,6 +51,7 @@ const peerPump = z.strictObject({
   pubsub_dropped_full: counter,
   membership_dropped_full: counter,
   bulk_dropped_full: counter,
+  pubsub_pauses: counter,
 });
 
 /** The queues between the transport's readers and the handlers. */

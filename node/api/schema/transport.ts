@@ -35,6 +35,22 @@ const linkProofs = z.strictObject({
   links_closed_total: counter.describe('closed because three in a row stayed unanswered although QUIC lived'),
 });
 
+/** The path of one live link and our queue to it, now. QUIC's words: its round trips are whole ms, 0 on loopback. */
+const path = z.strictObject({
+  peer_id: hex64,
+  generation: gauge,
+  rtt_ms: gauge.nullable().describe('smoothed'),
+  congestion_window_bytes: gauge.nullable(),
+  in_flight_bytes: gauge.nullable().describe('null: the QUIC binding does not tell'),
+  send_capacity_bytes: gauge
+    .nullable()
+    .describe('what QUIC takes now: the room in the congestion window and in what the peer allows'),
+  queued_bytes: gauge.describe('waiting here, since QUIC does not take it'),
+  sent_packets: counter,
+  lost_packets: counter,
+  lost_bytes: counter,
+});
+
 /**
  * `/diagnostics/transport` without its envelope. After the mesh has settled, `quic_open_connections`,
  * `active_connections` and `reader_handle_count` are equal, or something leaks.
@@ -44,6 +60,7 @@ export const transportDocumentSchema = z.strictObject({
     active_connections: gauge,
     x0x_visible_peers: gauge.describe('peers that the rooms above the transport can reach'),
     peer_entries: z.array(z.strictObject({ peer_id: hex64, remote_addr: hostPort })),
+    paths: z.array(path).describe('one per live link'),
     successful_connections: counter,
     failed_connections: counter,
     nat_traversal_attempts: counter,
@@ -63,9 +80,15 @@ export const transportDocumentSchema = z.strictObject({
     send_unacked_bytes: gauge.nullable(),
     recv_buffered_bytes: gauge,
     recv_streams_with_unread: gauge.nullable(),
+    socket_receive_buffer_bytes: gauge
+      .nullable()
+      .describe(
+        'given by the kernel, as it says itself (Linux: twice what may be used); a burst beyond it is lost',
+      ),
     connections_counted: gauge,
     orphan_connections_closed: counter.nullable(),
     refusals,
   }),
 });
 export type TransportDocument = z.infer<typeof transportDocumentSchema>;
+export type PathRow = TransportDocument['transport']['paths'][number];

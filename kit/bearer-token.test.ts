@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BearerCheck, loadToken } from './token.ts';
+import { BearerCheck, loadToken } from './bearer-token.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -12,24 +12,26 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('the token file', () => {
   it('keeps what an operator put there, trimmed, and closes it to others', async () => {
-    const file = join(dir, 'api-token');
+    const file = join(dir, 'token');
     await writeFile(file, `  ${'k'.repeat(40)}\n`);
     await chmod(file, 0o644);
-    expect(await loadToken(dir)).toBe('k'.repeat(40));
+    expect(await loadToken(file)).toBe('k'.repeat(40));
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
   it('is made anew when it is too short to be whole', async () => {
-    await writeFile(join(dir, 'api-token'), 'short');
-    const token = await loadToken(dir);
+    const file = join(dir, 'token');
+    await writeFile(file, 'short');
+    const token = await loadToken(file);
     expect(token).toMatch(/^[0-9a-f]{64}$/);
-    expect(await readFile(join(dir, 'api-token'), 'utf8')).toBe(token);
+    expect(await readFile(file, 'utf8')).toBe(token);
   });
 
   it('names the file when it cannot be used', async () => {
-    await expect(loadToken(join(dir, 'nowhere'))).rejects.toMatchObject({
-      code: 'API_TOKEN_UNUSABLE',
-      message: expect.stringContaining(join(dir, 'nowhere', 'api-token')),
+    const file = join(dir, 'nowhere', 'token');
+    await expect(loadToken(file)).rejects.toMatchObject({
+      code: 'TOKEN_UNUSABLE',
+      message: expect.stringContaining(file),
     });
   });
 });

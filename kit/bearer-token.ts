@@ -1,18 +1,15 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { codeOf, FaultError } from '../../kit/errors.ts';
+import { codeOf, FaultError } from './errors.ts';
 
-const TOKEN_FILE = 'api-token';
 const SHORTEST_KEPT = 32; // characters; a shorter file is a truncated one and is replaced
 
 /**
- * The bearer token of this node: read from `<dataDir>/api-token`, or made (32 random bytes as hex) when there is
+ * The bearer token in the file at `path`, or a fresh one (32 random bytes as hex) that is written there when there is
  * none. The file is 0600 and survives restarts.
- * @throws FaultError `API_TOKEN_UNUSABLE`
+ * @throws FaultError `TOKEN_UNUSABLE`
  */
-export async function loadToken(dataDir: string): Promise<string> {
-  const path = join(dataDir, TOKEN_FILE);
+export async function loadToken(path: string): Promise<string> {
   try {
     const kept = await readFile(path, 'utf8').catch((error: unknown) => {
       if (codeOf(error) === 'ENOENT') return '';
@@ -27,14 +24,10 @@ export async function loadToken(dataDir: string): Promise<string> {
     await chmod(path, 0o600);
     return token;
   } catch (cause) {
-    throw new FaultError(
-      'API_TOKEN_UNUSABLE',
-      `cannot read or write the API token file ${path}: ${codeOf(cause)}`,
-      {
-        details: { path },
-        cause,
-      },
-    );
+    throw new FaultError('TOKEN_UNUSABLE', `cannot read or write the token file ${path}: ${codeOf(cause)}`, {
+      details: { path },
+      cause,
+    });
   }
 }
 
