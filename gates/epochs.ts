@@ -1,14 +1,13 @@
-import type { Epoch, SampleRecord } from '../proofs/evidence.ts';
+import { type CounterPoint, growthBetween } from '../proofs/counter-growth.ts';
+import type { SampleRecord } from '../proofs/evidence.ts';
 import { type MetricPath, metricAt } from '../proofs/metrics.ts';
 import { isSeen, missing, type Observation, seen } from '../proofs/observation.ts';
 import { count, type Reading, reading, unread } from './amounts.ts';
 import { type EvidenceIndex, openDocument, placeText } from './evidence-index.ts';
 
 /** A figure at one sample, with the process lifetime that it belongs to. */
-export interface Point {
+export interface Point extends CounterPoint {
   readonly sample: SampleRecord;
-  readonly epoch: Epoch;
-  readonly value: number;
 }
 
 /** The figure at `path` in `sample`, or why it cannot be trusted. */
@@ -21,19 +20,15 @@ export function pointAt(index: EvidenceIndex, sample: SampleRecord, path: Metric
   return missing(figure.missing, `${at}: ${figure.why}; a numeric ${path.text} would decide it`);
 }
 
-function sameEpoch(a: Epoch, b: Epoch): boolean {
-  return a.boot_id === b.boot_id && b.uptime_secs >= a.uptime_secs;
-}
-
 /** Growth of a counter from `a` to `b`, neighbouring points of one document. */
 function step(index: EvidenceIndex, a: Point, b: Point, path: MetricPath): Reading {
   const { node } = b.sample;
   const where = `${placeText(node, path.text, b.sample.window, b.sample.scenario, b.sample.phase)}`;
-  if (a.value < 0 || b.value < 0) {
+  const growth = growthBetween(a, b);
+  if ('grown' in growth) return reading(count(growth.grown));
+  if (growth.broken === 'negative')
     return unread(missing('unreadable', `${where}: a counter below 0 (${Math.min(a.value, b.value)})`));
-  }
-  if (sameEpoch(a.epoch, b.epoch)) {
-    if (b.value >= a.value) return reading(count(b.value - a.value));
+  if (growth.broken === 'reset') {
     const fell = `went back from ${a.value} to ${b.value} inside one epoch (counter reset)`;
     return unread(missing('unreadable', `${where}: ${fell}; a run without the reset would decide it`));
   }

@@ -1,17 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
-import { harm } from './broken-harms.ts';
-import { partition } from './broken-partitions.ts';
-import { service } from './broken-services.ts';
+import { IDLE, STALE } from './broken-harms.ts';
+import { PARTITION } from './broken-partitions.ts';
+import { LATE_READER } from './broken-services.ts';
 import { judge } from './judge.ts';
 import { evidenceOf, figureFrom, objectivesThatAre, shippedGate, without } from './planted-defects.ts';
+import { type GoodScenario, runWith } from './planted-scenarios.ts';
 
 const TIMEOUTS = 'gossip.dispatcher.pubsub.timed_out';
 const strict = shippedGate('broad-launch');
 
 /** Timeouts of `node` from its reading `step` on, in a run whose third scenario is a partition (readings 5 and 6). */
 function timeouts(node: string, step: number, more: FixtureOverrides = {}) {
-  return judge(evidenceOf({ ...partition(), ...figureFrom(node, step, TIMEOUTS, 9), ...more }), strict);
+  return judge(
+    evidenceOf({ ...runWith(PARTITION), ...figureFrom(node, step, TIMEOUTS, 9), ...more }),
+    strict,
+  );
 }
 
 describe('a node that a fault targets', () => {
@@ -34,7 +38,7 @@ describe('a node that a fault targets', () => {
   });
 
   test('is held to it when no fault targeted it', () => {
-    const { records } = partition() as Required<Pick<FixtureOverrides, 'records'>>;
+    const { records } = runWith(PARTITION);
     const bare = without(({ type }) => type.startsWith('fault_'));
     const verdict = timeouts('nyc', 6, { records: (all) => bare.records(records(all)) });
     expect(objectivesThatAre('NO-GO', verdict)).toEqual([
@@ -45,29 +49,27 @@ describe('a node that a fault targets', () => {
 
   test('is held to every objective that does not exempt it', () => {
     const drops = figureFrom('nyc', 6, 'gossip.recv_pump.pubsub.dropped_full', 1);
-    const verdict = judge(evidenceOf({ ...partition(), ...drops }), strict);
+    const verdict = judge(evidenceOf({ ...runWith(PARTITION), ...drops }), strict);
     expect(objectivesThatAre('NO-GO', verdict)).toContain('no receive drops');
   });
 });
 
 describe('an objective with exceptions', () => {
   const RATIO = 'gossip.pubsub_stages.republish_per_peer_timeout';
-  const timedOut = (scenario: 'stale_peer' | 'idle_rot', step: number) =>
-    judge(evidenceOf({ ...harm(scenario), ...figureFrom('ams', step, RATIO, 900) }), strict);
+  const timedOut = (scenario: GoodScenario, step: number) =>
+    judge(evidenceOf({ ...runWith(scenario), ...figureFrom('ams', step, RATIO, 900) }), strict);
 
   test('does not look at what a scenario breaks on purpose, and at everything else', () => {
-    expect(objectivesThatAre('NO-GO', timedOut('stale_peer', 6))).toEqual([]);
-    expect(objectivesThatAre('NO-GO', timedOut('stale_peer', 4))).toEqual([
-      'per-peer timeouts in proportion',
-    ]);
-    expect(objectivesThatAre('NO-GO', timedOut('idle_rot', 6))).toEqual(['per-peer timeouts in proportion']);
+    expect(objectivesThatAre('NO-GO', timedOut(STALE, 6))).toEqual([]);
+    expect(objectivesThatAre('NO-GO', timedOut(STALE, 4))).toEqual(['per-peer timeouts in proportion']);
+    expect(objectivesThatAre('NO-GO', timedOut(IDLE, 6))).toEqual(['per-peer timeouts in proportion']);
   });
 });
 
 describe('a node that a scenario declares to be its target', () => {
   const DROPPED = 'gossip.stats.slow_subscriber_dropped';
   const dropsAt = (node: string, more: FixtureOverrides = {}) =>
-    judge(evidenceOf({ ...service('delayed_reader'), ...figureFrom(node, 6, DROPPED, 40), ...more }), strict);
+    judge(evidenceOf({ ...runWith(LATE_READER), ...figureFrom(node, 6, DROPPED, 40), ...more }), strict);
 
   test('is exempt there as the target of a fault is', () => {
     expect(objectivesThatAre('NO-GO', dropsAt('nyc'))).toEqual([]);
@@ -78,7 +80,7 @@ describe('a node that a scenario declares to be its target', () => {
   });
 
   test('is held to it when nobody declared it', () => {
-    const { records } = service('delayed_reader') as Required<Pick<FixtureOverrides, 'records'>>;
+    const { records } = runWith(LATE_READER);
     const bare = without(({ type }) => type === 'target_declared');
     const verdict = dropsAt('nyc', { records: (all) => bare.records(records(all)) });
     expect(objectivesThatAre('NO-GO', verdict)).toContain('no subscriber left behind');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EvidenceRecord } from '../proofs/evidence.ts';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
-import { partition } from './broken-partitions.ts';
+import { PARTITION } from './broken-partitions.ts';
 import { judge } from './judge.ts';
 import {
   changed,
@@ -11,13 +11,14 @@ import {
   shippedGate,
   without,
 } from './planted-defects.ts';
+import { runWith } from './planted-scenarios.ts';
 
 const gate = shippedGate('limited-production');
 const FAULT = 'every fault took hold and is gone';
 
 /** The verdict on a good partition with one change of its records. */
 function judged(change: Required<Pick<FixtureOverrides, 'records'>>) {
-  const good = partition() as FixtureOverrides & Required<Pick<FixtureOverrides, 'records'>>;
+  const good = runWith(PARTITION);
   const records = (all: readonly EvidenceRecord[]) => change.records(good.records(all));
   return judge(evidenceOf({ ...good, records }), gate);
 }
@@ -26,7 +27,7 @@ const anything = () => true;
 
 describe('a fault in the evidence', () => {
   test('that bit and is gone is a GO that names it', () => {
-    const verdict = judge(evidenceOf(partition()), gate);
+    const verdict = judge(evidenceOf(runWith(PARTITION)), gate);
     expect(verdict.overall).toBe('GO');
     expect(verdict.findings.find(({ objective }) => objective === FAULT)).toMatchObject({
       verdict: 'GO',

@@ -2,10 +2,11 @@ import { describe, expect, it, test } from 'vitest';
 import type { EvidenceRecord, Verdict } from '../proofs/evidence.ts';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
 import { healthyRestart } from '../proofs/fixture-faults.ts';
-import { partition } from './broken-partitions.ts';
+import { PARTITION } from './broken-partitions.ts';
 import { judge } from './judge.ts';
 import { indexLostWays } from './lost-ways.ts';
 import { added, changed, evidenceOf, objectivesThatAre, restarted, shippedGate } from './planted-defects.ts';
+import { runWith } from './planted-scenarios.ts';
 
 const gate = shippedGate('broad-launch');
 const WHY = /the way to nyc was lost, which says nothing about the nodes \(HOST_LOST\)/;
@@ -147,7 +148,7 @@ describe('what a scenario learns while a way is lost', () => {
   });
 
   test('is INCONCLUSIVE, never a figure that breaks its limit', () => {
-    const { records = (all) => all, ...more } = partition();
+    const { records = (all) => all, ...more } = runWith(PARTITION);
     const figure = changed(
       'measurement',
       ({ name }) => name === 'delivered_after_ratio',

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { EvidenceRecord } from '../proofs/evidence.ts';
+import type { FixtureOverrides } from '../proofs/fixture.ts';
+import { STALE } from './broken-harms.ts';
 import { judge } from './judge.ts';
 import { parseGate } from './parse-gate.ts';
 import { added, evidenceOf, objectivesThatAre, reasonsText, shippedGate } from './planted-defects.ts';
+import { runWith } from './planted-scenarios.ts';
 
 const gates = [shippedGate('limited-production'), shippedGate('broad-launch')];
 
@@ -51,6 +54,23 @@ describe('a process that was to end', () => {
       expect(objectivesThatAre('NO-GO', verdict)).toEqual(['no unexpected process exit']);
       expect(reasonsText(verdict)).toContain(`node of nyc ended badly when it was stopped (${how})`);
     }
+  });
+
+  test('is shown in the window where it ended badly, whatever a fault had killed before', () => {
+    const [asked, ...rest] = STALE.records; // it is held down from there until it is seen to be gone
+    if (asked === undefined) throw new Error('no fault');
+    const held = { ...STALE, records: [asked, exit(null, 'SIGKILL'), ...rest] };
+    const exits = (overrides: FixtureOverrides) =>
+      judge(evidenceOf(overrides), gates[0] ?? shippedGate('broad-launch')).findings.filter(
+        ({ objective, subject }) => objective === 'no unexpected process exit' && subject === 'nyc',
+      );
+    const run = { ...runWith(held), windows: 2 };
+    expect(exits(run)).toMatchObject([{ verdict: 'GO', window: null }]);
+    const crash = added(2, exit(1, null));
+    const both = exits({ ...run, records: (records) => crash.records(run.records(records)) });
+    expect(both).toMatchObject([
+      { verdict: 'NO-GO', window: 2, reason: expect.stringContaining('(code 1)') },
+    ]);
   });
 
   test.each([

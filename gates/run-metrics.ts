@@ -55,13 +55,13 @@ function undeclaredRestarts(index: EvidenceIndex, node: string) {
   return { reading: reading(count(0)), window: null };
 }
 
-/** Window that was open when `node`'s process ended: the journal's order tells. */
-function windowOfExit(index: EvidenceIndex, node: string): number | null {
+/** Window that was open when `exit` was written: the journal's order tells. */
+function windowOf(index: EvidenceIndex, exit: RecordOf<'process_exited'>): number | null {
   let open: number | null = null;
   for (const record of index.evidence.records) {
+    if (record === exit) return open;
     if (record.type === 'window_started') open = record.window;
     if (record.type === 'window_finished' && record.window === open) open = null;
-    if (record.type === 'process_exited' && record.node === node && !endedWell(record)) return open;
   }
   return null;
 }
@@ -91,7 +91,8 @@ function unexpectedExits(index: EvidenceIndex, node: string) {
     return `${role} of ${node} ${what} (${how}${last === undefined ? '' : `, last words: ${last}`})`;
   });
   const note = notes.length > 0 ? notes.join('; ') : null;
-  const window = windowOfExit(index, node);
+  const [first] = exits;
+  const window = first === undefined ? null : windowOf(index, first);
   if (exits.length > 0 && exits.every((exit) => isUntold(index, exit))) {
     const why = `${note}, and the way to ${node} was lost; its journal would decide it`;
     return { reading: unread(missing('unreadable', why)), window };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { EvidenceRecord } from '../proofs/evidence.ts';
 import type { FixtureOverrides } from '../proofs/fixture.ts';
 import { SCENARIO_MEASURES } from '../proofs/scenario-measures.ts';
-import { figure, partition } from './broken-partitions.ts';
+import { PARTITION } from './broken-partitions.ts';
 import { judge } from './judge.ts';
 import { metricNamed } from './metric-registry.ts';
 import {
@@ -13,11 +13,12 @@ import {
   shippedGate,
   without,
 } from './planted-defects.ts';
+import { runWith } from './planted-scenarios.ts';
 
 const gate = shippedGate('limited-production');
 
 function judged(change: Required<Pick<FixtureOverrides, 'records'>>) {
-  const { records, ...run } = partition() as Required<Pick<FixtureOverrides, 'records'>>;
+  const { records, ...run } = runWith(PARTITION);
   const all = (healthy: readonly EvidenceRecord[]) => change.records(records(healthy));
   return judge(evidenceOf({ ...run, records: all }), gate);
 }
@@ -62,14 +63,5 @@ describe('a figure that a scenario declares', () => {
       ),
     );
     expect(reasonsText(verdict)).toMatch(/nyc: anti_entropy_rounds of partition_recovery was not recorded/);
-  });
-
-  test.each([
-    ['delivered_across_cut', 1, 'the partition was one'],
-    ['delivered_before_ratio', 0.5, 'the sides talked before the cut'],
-  ] as const)('that says the experiment was none is never NO-GO: %s', (name, value, objective) => {
-    const verdict = judge(evidenceOf(figure(name, value)), gate);
-    expect(verdict.overall).toBe('INCONCLUSIVE');
-    expect(objectivesThatAre('INCONCLUSIVE', verdict)).toEqual([objective]);
   });
 });

@@ -59,6 +59,12 @@ describe('a fault bites', () => {
       'unknown',
     ],
     ['cut: packets met the rule', {}, [measured('during', { edge: EDGE, matched_packets: 1 })], 'yes'],
+    [
+      'cut: packets met the rule, and it answers',
+      {},
+      [measured('during', { ...probe(3), matched_packets: 9 })],
+      'no',
+    ],
     ['cut: nothing measured', {}, [], 'unknown'],
     [
       'cut of large packets: probes pass',

@@ -31,10 +31,11 @@ function newest(
 }
 
 /**
- * Whether the fault bites, from what was measured before and during it. Every place that it harms must feel it: a cut
- * edge that answered before answers no more, or real packets met its rule; a delayed edge is slower by at least half of
- * the delay; loss and rate show in the rule's counter or in lost probes; a process is paused, stopped, or a new one. Every
- * control place must not feel it. What could not be measured is unknown, never a bite.
+ * Whether the fault bites, from what was measured before and during it. Every place that it harms must feel it: a cut edge
+ * does not answer, although it did before or real packets met its rule; of a cut that lets some packets pass, others met
+ * its rule; a delayed edge is slower by at least half of the delay; loss and rate show in the rule's counter or in lost
+ * probes; a process is paused, stopped, or a new one. Every control place must not feel it. What could not be measured is
+ * unknown, never a bite.
  */
 export function biteOf({ requested, measured }: Measures): Bite {
   const before = newest(measured, 'before', 'faulted');
@@ -58,6 +59,9 @@ function biteAt(
   const dropped = (during.matched_packets ?? 0) > 0;
   switch (kind) {
     case 'cut': {
+      // A rule is counted per host: what it dropped may have been another edge's.
+      const isWhole = spec.larger_than_bytes === undefined && spec.flows === undefined;
+      if (isWhole && (during.probes?.answered ?? 0) > 0) return no(`${place} still answered`);
       if (dropped) return YES;
       if (typeof spec.larger_than_bytes === 'number') {
         if (during.matched_packets === null)

@@ -12,6 +12,7 @@ import { FIXTURE_GRID, type FixtureMakers, fixtureRun } from './fixture-run.ts';
 import { encodeLine, genesisOf } from './journal-line.ts';
 import { type Observation, seen } from './observation.ts';
 import { allDirectedPairs, type Plan } from './plan-schema.ts';
+import type { PlannedLinks } from './planned-links.ts';
 import type { Proof } from './read-proof.ts';
 import { HARMLESS } from './safety-schema.ts';
 
@@ -79,6 +80,20 @@ export function fixtureProof(overrides: FixtureOverrides = {}): Proof {
 /** The bytes of `plan.json`. */
 export function planText(plan: Plan): string {
   return `${JSON.stringify(plan, null, 2)}\n`;
+}
+
+/** Links of a plan that are all alike: 20 ms one way, a little loss. */
+export function fixtureLinks(edges: Plan['pairs']): PlannedLinks {
+  const figures = {
+    latency_ms: 20,
+    jitter_ms: 2,
+    loss_ratio: 0.005,
+    rate_kbit: null,
+    queue_bytes: 262_144,
+    reorder_ratio: 0,
+    reorder_by_ms: 5,
+  };
+  return { format: 'meshproof.planned-links.v1', name: 'alike', groups: [{ figures, edges }] };
 }
 
 function gateTextOf(overrides: FixtureOverrides): string {

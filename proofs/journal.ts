@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
+import { syncDirectory } from '../kit/durable-file.ts';
 import { FaultError, MeshproofError, messageOf } from '../kit/errors.ts';
-import { syncDirectory } from './durable-file.ts';
 import { type EvidenceRecord, type JournalEntry, recordSchema } from './evidence.ts';
 import { encodeLine, genesisOf, MAX_LINE_BYTES } from './journal-line.ts';
 

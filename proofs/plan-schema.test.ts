@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fixtureProof } from './fixture.ts';
+import { fixtureLinks, fixtureProof } from './fixture.ts';
 import { planSchema } from './plan-schema.ts';
 
 const { plan } = fixtureProof({ nodes: ['ams', 'nyc', 'sfo'] });
@@ -19,5 +19,12 @@ describe('a plan', () => {
   ])('with %s is refused', (_, change, why) => {
     const parsed = planSchema.safeParse({ ...plan, ...change });
     expect(parsed.error?.issues.map(({ message }) => message).join()).toContain(why);
+  });
+
+  test('may say what links its nodes had, and then of every directed pair', () => {
+    const links = fixtureLinks(plan.pairs);
+    expect(planSchema.parse({ ...plan, links })).toEqual({ ...plan, links });
+    const parsed = planSchema.safeParse({ ...plan, links: fixtureLinks(plan.pairs.slice(1)) });
+    expect(parsed.error?.issues).toMatchObject([{ path: ['links'], message: 'lacks ams→nyc' }]);
   });
 });

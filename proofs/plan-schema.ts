@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { plannedLinksSchema } from './planned-links.ts';
 import { HARMLESS, safetySchema } from './safety-schema.ts';
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -34,17 +35,23 @@ export const planSchema = z
       interval_ms: z.number().min(0).describe('distance of the fixed grid; 0 for a single run'),
     }),
     telemetry: z.strictObject({ every_ms: z.number().min(100), deadline_ms: z.number().min(1) }),
+    links: plannedLinksSchema.optional(),
     safety: safetySchema.default(HARMLESS),
     gate: z.strictObject({ name: z.string(), sha256: hex64 }),
     bundle_sha256: hex64.describe('digest of the node bundle that the hosts run'),
   })
-  .superRefine(({ roster, pairs }, context) => {
-    const problem = denominatorProblem(
-      roster.map(({ name }) => name),
-      pairs,
-    );
-    if (problem !== null)
-      context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
+  .superRefine(({ roster, pairs, links }, context) => {
+    const names = roster.map(({ name }) => name);
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice !== undefined) {
+      context.addIssue({ code: 'custom', path: ['roster'], message: `names ${twice} twice` });
+      return;
+    }
+    const edges = links?.groups.flatMap((group) => group.edges);
+    for (const [field, listed] of Object.entries({ pairs, ...(edges && { links: edges }) })) {
+      const message = pairsProblem(names, listed);
+      if (message !== null) context.addIssue({ code: 'custom', path: [field], message });
+    }
   });
 export type Plan = z.infer<typeof planSchema>;
 export type PlannedPair = Plan['pairs'][number];
@@ -54,27 +61,15 @@ export function allDirectedPairs(names: readonly string[]): PlannedPair[] {
   return names.flatMap((from) => names.filter((to) => to !== from).map((to): PlannedPair => [from, to]));
 }
 
-interface DenominatorProblem {
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
-/** Whatever keeps `pairs` from being every directed pair of the roster, each once: a verdict divides by them. */
-function denominatorProblem(
+/** What keeps `pairs` from being every directed pair of `names`, each once; null when nothing does. */
+function pairsProblem(
   names: readonly string[],
   pairs: readonly (readonly [string, string])[],
-): DenominatorProblem | null {
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) return { path: ['roster'], message: `names ${twice} twice` };
+): string | null {
   const planned = new Set(pairs.map(([from, to]) => JSON.stringify([from, to])));
   const expected = allDirectedPairs(names);
   const lacking = expected.find(([from, to]) => !planned.has(JSON.stringify([from, to])));
-  if (lacking !== undefined) return { path: ['pairs'], message: `lacks ${lacking[0]}→${lacking[1]}` };
-  if (pairs.length > expected.length) {
-    return {
-      path: ['pairs'],
-      message: `holds ${pairs.length} pairs, expected the ${expected.length} of the roster`,
-    };
-  }
-  return null;
+  if (lacking !== undefined) return `lacks ${lacking[0]}→${lacking[1]}`;
+  if (pairs.length === expected.length) return null;
+  return `holds ${pairs.length} pairs, expected the ${expected.length} of the roster`;
 }

@@ -1,9 +1,9 @@
 import { mkdtemp, open, readdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { BoundedMap } from '../kit/bounded.ts';
+import { makeDirectories, replaceFile, syncDirectory } from '../kit/durable-file.ts';
 import { codeOf, FaultError, messageOf, UsageError } from '../kit/errors.ts';
 import { sha256Hex } from '../kit/hash.ts';
-import { makeDirectories, replaceFile, syncDirectory } from './durable-file.ts';
 import type { DocumentName, Epoch, StoredDocument } from './evidence.ts';
 import { pathSegment } from './path-names.ts';
 import { type Plan, planSchema } from './plan-schema.ts';

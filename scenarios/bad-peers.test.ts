@@ -61,6 +61,17 @@ describe('bad_external_peer', () => {
     expect(mesh.valuesOf('strangers_left')).toEqual({ a: 1, b: 1, c: 1 });
   });
 
+  it('does not wait long for what a node that is down has left of them', async () => {
+    const left = (mesh: FixtureService) => {
+      leave(mesh);
+      mesh.node('b').answers = 'no';
+    };
+    const mesh = new FixtureService(NODES, { joined: count, left });
+    await mesh.run(badExternalPeer, { kinds: ['garbage'], attack_secs: 5 });
+    expect(mesh.valuesOf('strangers_left')).toEqual({ a: 0, b: null, c: 0 });
+    expect(mesh.clock.nowMs()).toBeLessThan(5_000 + 15_000);
+  });
+
   it('sees messages between members that were lost under attack', async () => {
     const delivers = (from: string, to: string) => !(from === 'b' && to === 'c');
     const mesh = new FixtureService(NODES, { joined: count, left: leave, delivers });

@@ -43,6 +43,15 @@ describe('delayed_reader', () => {
     expect(mesh.valuesOf('uncounted_losses')).toEqual({ c: null });
   });
 
+  it('has no growth of memory of a node that was not seen again: nothing seen is not nothing grown', async () => {
+    const mesh = new FixtureService(NODES);
+    void mesh.clock.sleep(100).then(() => {
+      mesh.node('b').answers = 'no';
+    });
+    await mesh.run(delayedReader);
+    expect(mesh.valuesOf('rss_growth_mib')).toEqual({ a: 0, b: null, c: 0 });
+  });
+
   it.each([
     ['nobody', /"nobody" is not one of a, b, c/],
     ['a', /"a" is the anchor/],

@@ -1,5 +1,4 @@
 import { VirtualClock } from '../kit/clock.ts';
-import { until } from '../kit/deadline.ts';
 import { sha256Hex } from '../kit/hash.ts';
 import { Random } from '../kit/random.ts';
 import type { PairOutcome } from '../proofs/evidence.ts';
@@ -7,6 +6,7 @@ import { missing, type Observation, seen } from '../proofs/observation.ts';
 import { SCENARIO_MEASURES } from '../proofs/scenario-measures.ts';
 import type { PeerView } from '../proofs/scenario-records.ts';
 import type { Edge, FaultRequest, Faults, HeldFault } from './faults.ts';
+import { outcomeOf, runToItsEnd } from './fixture-scenario.ts';
 import type { LogHead, MeshAccess, NodeLook } from './mesh-access.ts';
 import type { BurstPlan, MatrixAccess, Scenario, ScenarioContext } from './scenario.ts';
 
@@ -26,8 +26,6 @@ interface Figure {
 
 const MESSAGE_TAKES_MS = 20;
 const ANSWER_TAKES_MS = 1;
-const STEP_MS = 500;
-const MOST_VIRTUAL_MS = 3_600_000;
 
 const edge = (from: string, to: string) => `${from} ${to}`;
 const idOf = (node: string) => sha256Hex(node);
@@ -50,6 +48,8 @@ export class FixtureMesh {
   readonly logs = new Map<string, number>();
   readonly boots = new Map<string, number>();
   published = 0;
+  /** Comparisons of caches that each node has had with each other one. */
+  compared = 1;
   readonly #behaviour: FixtureBehaviour;
 
   constructor(nodes: readonly string[], behaviour: FixtureBehaviour = {}) {
@@ -80,21 +80,7 @@ export class FixtureMesh {
 
   /** Runs the scenario to its end, the clock moving by itself. Gives its figures as `name` or `name node`. */
   async run(scenario: Scenario, options: unknown = {}): Promise<Readonly<Record<string, number | null>>> {
-    let state: 'running' | 'over' = 'running';
-    const work = scenario.run(this.#context(scenario.name), options).finally(() => {
-      state = 'over';
-    });
-    work.catch(() => {}); // awaited below
-    await until(
-      'the scenario to end',
-      async () => {
-        await this.clock.advance(STEP_MS);
-        if (this.clock.nowMs() > MOST_VIRTUAL_MS) throw new Error(`${scenario.name} does not end`);
-        return state === 'over' ? true : undefined;
-      },
-      { budgetMs: 15_000, everyMs: 0 },
-    );
-    await work;
+    await runToItsEnd(scenario, options, this.#context(scenario.name), this.clock);
     return Object.fromEntries(
       this.figures.map(({ name, node, value }) => [node === undefined ? name : `${name} ${node}`, value]),
     );
@@ -190,7 +176,7 @@ export class FixtureMesh {
         send_health_avg: 1,
         send_timeouts_total: 5 * coolings,
         cooling_events_total: coolings,
-        anti_entropy_rounds_total: 1,
+        anti_entropy_rounds_total: this.compared,
         anti_entropy_repaired_total: 0,
       },
     };
@@ -254,26 +240,7 @@ export class FixtureMesh {
 
   #outcome(scenario: string, from: string, to: string): PairOutcome {
     const isWell = this.#isUp(from, to) && !this.unreadable.has(from) && !this.unreadable.has(to);
-    return {
-      type: 'pair_outcome',
-      window: 1,
-      scenario,
-      from,
-      to,
-      request_id: edge(from, to),
-      sent: true,
-      accepted: isWell,
-      acked: isWell,
-      received: isWell,
-      duplicates: 0,
-      attempts: isWell ? 1 : null,
-      path: isWell ? 'raw_quic_acked' : null,
-      latency_ms: isWell ? 1 : null,
-      payload_sha256: sha256Hex(''),
-      received_sha256: isWell ? sha256Hex('') : null,
-      sender_verified: isWell ? true : null,
-      failure: isWell ? null : { class: 'send_no_result', detail: 'no result' },
-    };
+    return outcomeOf(scenario, [from, to], isWell ? 'delivered' : 'lost');
   }
 
   #faults(): Faults {

@@ -1,10 +1,10 @@
 import { VirtualClock } from '../kit/clock.ts';
-import { until } from '../kit/deadline.ts';
 import { sha256Hex } from '../kit/hash.ts';
 import { Random } from '../kit/random.ts';
 import type { BurstDelivery, EvidenceRecord, PairOutcome } from '../proofs/evidence.ts';
 import { missing, type Observation, seen } from '../proofs/observation.ts';
 import { SCENARIO_MEASURES } from '../proofs/scenario-measures.ts';
+import { outcomeOf, runToItsEnd } from './fixture-scenario.ts';
 import type { NodeInside, NodeLook } from './mesh-access.ts';
 import type { JoinedOutsiders, OutsiderKind } from './outsiders.ts';
 import type { BurstPlan, Scenario, ScenarioContext } from './scenario.ts';
@@ -35,8 +35,6 @@ interface Behaviour {
   readonly burst?: (subscriber: string, plan: BurstPlan) => Partial<BurstDelivery>;
 }
 
-const STEP_MS = 500;
-const MOST_VIRTUAL_MS = 3_600_000;
 const MESSAGE_TAKES_MS = 200;
 
 /** Test-only: a mesh of names on a virtual clock, with what its nodes say of their inside, their clocks and their bundles. */
@@ -67,18 +65,7 @@ export class FixtureService {
 
   /** Runs the scenario to its end, the clock moving by itself. */
   async run(scenario: Scenario, options: unknown = {}): Promise<void> {
-    let state: 'running' | 'over' = 'running';
-    const work = scenario.run(this.#context(scenario.name), options).finally(() => {
-      state = 'over';
-    });
-    work.catch(() => {}); // awaited below
-    const step = async () => {
-      await this.clock.advance(STEP_MS);
-      if (this.clock.nowMs() > MOST_VIRTUAL_MS) throw new Error(`${scenario.name} does not end`);
-      return state === 'over' ? true : undefined;
-    };
-    await until('the scenario to end', step, { budgetMs: 15_000, everyMs: 0 });
-    await work;
+    await runToItsEnd(scenario, options, this.#context(scenario.name), this.clock);
   }
 
   /** Every figure of that name, by node where it is of one. */
@@ -197,26 +184,7 @@ export class FixtureService {
 
   #outcome(scenario: string, from: string, to: string): PairOutcome {
     const isWell = this.#behaviour.delivers?.(from, to) ?? true;
-    return {
-      type: 'pair_outcome',
-      window: 1,
-      scenario,
-      from,
-      to,
-      request_id: `${from}-${to}`,
-      sent: true,
-      accepted: isWell,
-      acked: isWell,
-      received: isWell,
-      duplicates: 0,
-      attempts: 1,
-      path: 'raw_quic_acked',
-      latency_ms: 1,
-      payload_sha256: sha256Hex(''),
-      received_sha256: null,
-      sender_verified: null,
-      failure: isWell ? null : { class: 'send_no_result', detail: 'no result' },
-    };
+    return outcomeOf(scenario, [from, to], isWell ? 'delivered' : 'lost');
   }
 
   #delivery(scenario: string, subscriber: string, plan: BurstPlan): BurstDelivery {

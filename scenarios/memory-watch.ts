@@ -11,6 +11,12 @@ interface MemoryWatch extends AsyncDisposable {
   measure(): Promise<void>;
 }
 
+interface Growth {
+  bytes: number;
+  /** Why it cannot be told; null when it can. */
+  why: string | null;
+}
+
 /** Follows the resident memory of every node from now on; `seen` is told of each look. */
 export async function watchMemory(
   context: ScenarioContext,
@@ -21,13 +27,14 @@ export async function watchMemory(
   const within = AbortSignal.any([signal, over.signal]);
   const follow = async (node: string) => {
     const first = await mesh.inspect(node);
-    const growth = { bytes: 0, why: isSeen(first) ? null : first.why };
+    const growth: Growth = { bytes: 0, why: isSeen(first) ? `${node} was not seen again` : first.why };
     const look = async () => {
       const now = await mesh.inspect(node);
       if (!isSeen(now)) return;
       seen(node, now.seen);
       if (!isSeen(first)) return;
-      if (now.seen.epoch.boot_id !== first.seen.epoch.boot_id) growth.why = `${node} restarted meanwhile`;
+      const isSame = now.seen.epoch.boot_id === first.seen.epoch.boot_id;
+      growth.why = isSame ? null : `${node} restarted meanwhile`; // an old process never comes back
       growth.bytes = Math.max(growth.bytes, now.seen.runtime.rss_bytes - first.seen.runtime.rss_bytes);
     };
     const looks = (async () => {

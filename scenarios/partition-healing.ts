@@ -1,6 +1,6 @@
-import { until } from '../kit/deadline.ts';
 import type { PeerView } from '../proofs/scenario-records.ts';
 import { unequalNodes } from './log-equality.ts';
+import { reachedAt, secsSince } from './reached.ts';
 import type { ScenarioContext } from './scenario.ts';
 
 const POLL_MS = 500;
@@ -29,57 +29,36 @@ export interface Healing {
  * between the sides. Ends early when all of them are done.
  */
 export async function followHealing(context: ScenarioContext, healing: Healing): Promise<void> {
-  const { clock, mesh, fleet, measure, signal } = context;
+  const { clock, mesh, fleet, measure } = context;
   const { healed, healMs, sides, log, bursts, viewsAtHeal } = healing;
-  const over = new AbortController();
-  const within = AbortSignal.any([signal, over.signal]);
-  /** Polls from now on, so that nothing is missed while the heal itself is being measured. */
-  const reachedAt = async (
-    what: string,
-    probe: () => Promise<boolean>,
-    everyMs = POLL_MS,
-  ): Promise<number | null> => {
-    try {
-      const poll = async () => ((await probe()) ? clock.nowMs() : undefined);
-      return await until(what, poll, { budgetMs: Number.MAX_SAFE_INTEGER, everyMs, signal: within, clock });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!over.signal.aborted) throw error;
-      return null;
-    }
-  };
-  const linksBack = reachedAt('links back', async () => {
+  // From now on, so that nothing is missed while the heal itself is being measured.
+  const wait = { untilMs: clock.nowMs() + healMs, everyMs: POLL_MS };
+  const linksBack = reachedAt(context, 'links back', wait, async () => {
     const meshed = await Promise.all(fleet.nodes.map((node) => mesh.isMeshed(node, fleet.nodes)));
     return meshed.every(Boolean);
   });
-  const resynced = reachedAt('logs equal', async () => (await unequalNodes(context, log)).length === 0);
-  const compared = reachedAt(
-    'caches compared',
-    async () => {
-      const grown = growthSince(viewsAtHeal, await viewAcross(context, sides, 'healing'));
-      return grown.every(({ rounds }) => rounds !== null && rounds > 0);
-    },
-    VIEW_EVERY_MS,
+  const resynced = reachedAt(
+    context,
+    'logs equal',
+    wait,
+    async () => (await unequalNodes(context, log)).length === 0,
   );
-  for (const wait of [linksBack, resynced, compared]) wait.catch(() => {}); // awaited together below
+  const compared = reachedAt(context, 'caches compared', { ...wait, everyMs: VIEW_EVERY_MS }, async () => {
+    const grown = growthSince(viewsAtHeal, await viewAcross(context, sides, 'healing'));
+    return grown.every(({ rounds }) => rounds !== null && rounds > 0);
+  });
+  for (const one of [linksBack, resynced, compared]) one.catch(() => {}); // awaited together below
   const { endedAtMs } = await healed;
-  const timer = clock.sleep(endedAtMs + healMs - clock.nowMs(), within).catch(() => {});
-  await Promise.race([timer, Promise.all([linksBack, resynced, compared, bursts])]);
-  signal.throwIfAborted();
-  over.abort();
-
   const [linksAtMs, syncedAtMs] = await Promise.all([linksBack, resynced, compared, bursts]);
   const late = `not within ${healMs / 1_000} s of the heal`;
-  const secsOf = (atMs: number | null) =>
-    atMs === null ? { value: null, why: late } : { value: Math.max(0, atMs - endedAtMs) / 1_000 };
-  await measure({ name: 'links_back_secs', ...secsOf(linksAtMs) });
+  await measure({ name: 'links_back_secs', ...secsSince(endedAtMs, linksAtMs, late) });
   if (log.entries === 0) {
     const why = 'no node took an entry during the cut, so nothing had to be synced';
     await measure({ name: 'resync_secs', value: null, why });
     await measure({ name: 'unsynced_nodes', value: null, why });
   } else {
     const unsynced = await unequalNodes(context, log);
-    await measure({ name: 'resync_secs', ...secsOf(syncedAtMs) });
+    await measure({ name: 'resync_secs', ...secsSince(endedAtMs, syncedAtMs, late) });
     await measure({
       name: 'unsynced_nodes',
       value: unsynced.length,

@@ -1,4 +1,3 @@
-import { until } from '../kit/deadline.ts';
 import type { PairOutcome } from '../proofs/evidence.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { attackSigns, strangersLinked } from './attack-signs.ts';
@@ -7,10 +6,13 @@ import { HonestWatch } from './honest-watch.ts';
 import { watchMemory } from './memory-watch.ts';
 import type { NodeInside } from './mesh-access.ts';
 import type { OutsiderKind } from './outsiders.ts';
+import { reachedAt } from './reached.ts';
 import type { ScenarioContext } from './scenario.ts';
 
 /** A link whose other end is gone without a word is down after 30 s of silence. */
 const LEAVE_BUDGET_MS = 45_000;
+/** For a node that does not answer, such as one that is down. */
+const SILENT_NODE_BUDGET_MS = 10_000;
 const POLL_MS = 500;
 
 /** Outsiders that come together. */
@@ -110,21 +112,30 @@ async function measureNoticed(
 
 /** Waits for the links of those who left to go, and says which did not. */
 async function measureLeft(context: ScenarioContext): Promise<void> {
-  const { mesh, fleet, clock, measure, signal } = context;
+  const { mesh, fleet, clock, measure } = context;
   const members = new Set(fleet.nodes.map((name) => mesh.identityOf(name).machineId));
-  const left = async () => {
+  const look = async () => {
     const looks = await inspectAll(context);
     return fleet.nodes.map((node) => {
-      const look = looks.get(node);
-      if (look === undefined || typeof look === 'string')
-        return { node, value: null, why: look ?? 'not read' };
-      return { node, value: strangersLinked(look, members).length };
+      const inside = looks.get(node);
+      if (inside === undefined || typeof inside === 'string')
+        return { node, value: null, why: inside ?? 'not read' };
+      return { node, value: strangersLinked(inside, members).length };
     });
   };
-  const areGone = async () => (await left()).every(({ value }) => value === 0) || undefined;
-  const budget = { budgetMs: LEAVE_BUDGET_MS, everyMs: POLL_MS, signal, clock };
-  await until('the links of outsiders to go', areGone, budget).catch(() => signal.throwIfAborted());
-  for (const figure of await left()) await measure({ name: 'strangers_left', ...figure });
+  const leftMs = clock.nowMs();
+  let figures: Awaited<ReturnType<typeof look>> = [];
+  await reachedAt(
+    context,
+    'the links of outsiders to go',
+    { untilMs: leftMs + LEAVE_BUDGET_MS, everyMs: POLL_MS },
+    async () => {
+      figures = await look();
+      const isOverdue = clock.nowMs() >= leftMs + SILENT_NODE_BUDGET_MS;
+      return figures.every(({ value }) => value === 0 || (value === null && isOverdue));
+    },
+  );
+  for (const figure of figures) await measure({ name: 'strangers_left', ...figure });
 }
 
 async function inspectAll({ mesh, fleet }: ScenarioContext): Promise<Looks> {

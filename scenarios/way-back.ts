@@ -1,5 +1,5 @@
-import { until } from '../kit/deadline.ts';
 import { isSeen } from '../proofs/observation.ts';
+import { reachedAt } from './reached.ts';
 import type { ScenarioContext } from './scenario.ts';
 
 const POLL_MS = 250;
@@ -23,22 +23,11 @@ interface WayBack {
 
 /** Times the way back of one node: a new process, healthy and linked to all, then a message each way. */
 export async function followWayBack(context: ScenarioContext, restarted: Restarted): Promise<WayBack> {
-  const { clock } = context;
   const { node, fromMs, budgetMs } = restarted;
-  const left = () => Math.max(0, fromMs + budgetMs - clock.nowMs());
-  const reached = async (what: string, probe: () => Promise<boolean>): Promise<number | null> => {
-    try {
-      return await until(what, async () => ((await probe()) ? clock.nowMs() - fromMs : undefined), {
-        budgetMs: left(),
-        everyMs: POLL_MS,
-        signal: context.signal,
-        clock,
-      });
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (left() > 0) throw error;
-      return null; // its time is over
-    }
+  const wait = { untilMs: fromMs + budgetMs, everyMs: POLL_MS };
+  const reached = async (what: string, probe: () => Promise<boolean>) => {
+    const atMs = await reachedAt(context, what, wait, probe);
+    return atMs === null ? null : atMs - fromMs;
   };
   const meshedMs = await reached(`${node} back in the mesh`, () => isBack(context, restarted));
   const deliveringMs =

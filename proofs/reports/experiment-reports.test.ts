@@ -1,7 +1,9 @@
+import { parseString } from 'fast-csv';
 import { describe, expect, it } from 'vitest';
 import type { EvidenceRecord } from '../evidence.ts';
-import { fixtureProof, fixtureVerdict } from '../fixture.ts';
+import { fixtureLinks, fixtureProof, fixtureVerdict } from '../fixture.ts';
 import { healthyCut, healthyRecovery } from '../fixture-faults.ts';
+import { renderFaultsCsv } from './faults-csv.ts';
 import { buildReportModel } from './report-model.ts';
 import { scenarioArtifacts } from './scenario-artifacts.ts';
 import { renderSummaryJson } from './summary-json.ts';
@@ -24,6 +26,12 @@ const VIEW: EvidenceRecord = {
   view: null,
   unreadable: 'ams: NODE_TIMEOUT',
 };
+
+async function rowsOf(csv: string): Promise<Record<string, string>[]> {
+  const rows: Record<string, string>[] = [];
+  for await (const row of parseString(csv, { headers: true })) rows.push(row);
+  return rows;
+}
 
 function proofWith(change: (records: readonly EvidenceRecord[]) => readonly EvidenceRecord[]) {
   const more = [...healthyCut(AT, 'f1', EDGES), ...healthyRecovery(AT, ['ams', 'nyc']), VIEW];
@@ -50,15 +58,50 @@ describe('the reports of a run with faults', () => {
     expect(measures).toHaveLength(8);
   });
 
-  it('say what is wrong with one that stands', () => {
+  it('tell of each fault when it stood and that it is gone, in a table of its own', async () => {
+    const rows = await rowsOf(await renderFaultsCsv(model));
+    expect(rows).toMatchObject([
+      {
+        window: '1',
+        scenario: 'partition_recovery',
+        fault: 'f1',
+        kind: 'cut',
+        targets: 'ams nyc',
+        edges: 'ams→nyc nyc→ams',
+        bites: 'yes',
+        gone: 'yes',
+        why: '',
+      },
+    ]);
+    const times = ['requested_utc', 'applied_utc', 'looked_utc'].map((at) => rows[0]?.[at] ?? '');
+    expect(times).toEqual(times.toSorted());
+    for (const time of times) expect(time).toMatch(/^2026-11-21T12:00:0\d\.\d{3}Z$/);
+  });
+
+  it('say what is wrong with one that stands', async () => {
     const dirty = proofWith((records) =>
       records.map((record) =>
         record.type === 'fault_gone' ? { ...record, proven: false, why: 'nyc: cut stands' } : record,
       ),
     );
-    const text = renderSummaryMarkdown(buildReportModel(dirty, fixtureVerdict(dirty)));
+    const dirtyModel = buildReportModel(dirty, fixtureVerdict(dirty));
+    const text = renderSummaryMarkdown(dirtyModel);
     expect(text).toContain('NOT PROVEN');
     expect(text).toContain('f1 is not proven gone: nyc: cut stands');
+    expect(await rowsOf(await renderFaultsCsv(dirtyModel))).toMatchObject([
+      { fault: 'f1', gone: 'no', why: 'nyc: cut stands' },
+    ]);
+  });
+
+  it('say what lay between the nodes, as the plan says', () => {
+    const { plan } = proof;
+    const linked = { ...proof, plan: { ...plan, links: fixtureLinks(plan.pairs) } };
+    const linkedModel = buildReportModel(linked, fixtureVerdict(linked));
+    expect(renderSummaryMarkdown(linkedModel)).toMatch(
+      /## Links: alike\n\n.*\n.*\n\| ams↔nyc +\| +20 +\| +2 +\| +0\.5 % +\| +– +\| +0 % +\|/,
+    );
+    expect(JSON.parse(renderSummaryJson(linkedModel)).links).toEqual(linked.plan.links);
+    expect(renderSummaryMarkdown(model)).not.toContain('Links');
   });
 
   it('leave the recovery and the trajectory of each scenario as files for machines', () => {

@@ -4,6 +4,7 @@ import type { ReportModel } from './report-model.ts';
 import { plain, type Section, toned } from './section.ts';
 
 const NAMES_SHOWN = 4;
+const LINK_ROWS_SHOWN = 60; // a mesh over a dozen places has about as many
 
 function namesText(names: readonly string[]): string {
   const more = names.length - NAMES_SHOWN;
@@ -48,4 +49,32 @@ export function measuresSection({ measures }: ReportModel): readonly Section[] {
   });
   const head = ['in', 'figure', 'of', 'unit', 'why', 'value'];
   return [{ title: 'Figures of the scenarios', lines: [], table: { labels: 5, head, rows }, bullets: [] }];
+}
+
+/** What lay between the nodes, as it was set. No section for a run that set nothing. */
+export function linksSection({ links }: ReportModel): readonly Section[] {
+  if (links === null) return [];
+  const rows = links.groups
+    .slice(0, LINK_ROWS_SHOWN)
+    .map(({ figures, edges }) => [
+      plain(namesText(linkNames(edges))),
+      plain(figures.latency_ms),
+      plain(figures.jitter_ms),
+      plain(`${shortNumber(figures.loss_ratio * 100)} %`),
+      plain(figures.rate_kbit ?? '–'),
+      plain(`${shortNumber(figures.reorder_ratio * 100)} %`),
+    ]);
+  const head = ['between', 'ms one way', '± ms', 'loss', 'kbit/s', 'reordered'];
+  const more = links.groups.length - rows.length;
+  const lines = more > 0 ? [`${rows.length} kinds of links; ${more} more are in plan.json`] : [];
+  return [{ title: `Links: ${links.name}`, lines, table: { labels: 1, head, rows }, bullets: [] }];
+}
+
+/** `a↔b` where both directions are meant, `a→b` where one is. */
+function linkNames(edges: readonly (readonly [string, string])[]): readonly string[] {
+  const named = new Set(edges.map(([from, to]) => `${from}→${to}`));
+  return edges.flatMap(([from, to]) => {
+    if (!named.has(`${to}→${from}`)) return [`${from}→${to}`];
+    return from < to ? [`${from}↔${to}`] : [];
+  });
 }

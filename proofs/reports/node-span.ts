@@ -1,3 +1,4 @@
+import { growthBetween } from '../counter-growth.ts';
 import {
   DOCUMENT_NAMES,
   type DocumentName,
@@ -97,9 +98,12 @@ export function growthOver(span: NodeSpan, path: string): Observation<number> {
   const [before, after] = [span.pre?.epochs.get(document), span.post?.epochs.get(document)];
   if (before === undefined || after === undefined)
     return missing('unreadable', `${document}: no epoch was recorded`);
-  if (before.boot_id !== after.boot_id || after.uptime_secs < before.uptime_secs) {
-    return missing('unreadable', `${path}: the process restarted in between`);
-  }
-  if (to.seen < from.seen) return missing('unreadable', `${path}: fell from ${from.seen} to ${to.seen}`);
-  return seen(to.seen - from.seen);
+  const growth = growthBetween({ epoch: before, value: from.seen }, { epoch: after, value: to.seen });
+  if ('grown' in growth) return seen(growth.grown);
+  const why = {
+    negative: `below 0 (${Math.min(from.seen, to.seen)})`,
+    restarted: 'the process restarted in between',
+    reset: `fell from ${from.seen} to ${to.seen}`,
+  };
+  return missing('unreadable', `${path}: ${why[growth.broken]}`);
 }

@@ -1,4 +1,5 @@
 import type { BurstDelivery, Finding, Verdict } from '../evidence.ts';
+import type { PlannedLinks } from '../planned-links.ts';
 import type { Proof } from '../read-proof.ts';
 import type { Measurement } from '../scenario-records.ts';
 import { type ContinuousWindow, continuousWindows } from './continuous.ts';
@@ -28,6 +29,8 @@ export interface ReportModel {
   readonly missing: readonly string[];
   readonly incidents: readonly string[];
   readonly faults: readonly FaultFacts[];
+  /** The links between the nodes as they were set; null where the run set none. */
+  readonly links: PlannedLinks | null;
   readonly measures: readonly Omit<Measurement, 'type'>[];
 }
 
@@ -113,6 +116,7 @@ export function buildReportModel(proof: Proof, verdict: Verdict): ReportModel {
     missing: missingFacts(proof, samples, windows),
     incidents: incidentFacts(proof),
     faults: faultFacts(proof),
+    links: proof.plan.links ?? null,
     measures: measureFacts(proof),
   };
 }

@@ -1,6 +1,6 @@
 import { pathSegment } from '../path-names.ts';
 import type { Proof } from '../read-proof.ts';
-import { faultFacts } from './fault-facts.ts';
+import { faultFacts, faultJson } from './fault-facts.ts';
 import { recordsOf } from './window-facts.ts';
 
 /**
@@ -54,11 +54,7 @@ function recoveryOf(proof: Proof, scenario: string): readonly object[] {
         outcome,
         why,
         took_ms,
-        faults: faults.map(({ window: _, scenario: __, bitesWhy, standsBecause, ...fault }) => ({
-          ...fault,
-          bites_why: bitesWhy,
-          stands_because: standsBecause,
-        })),
+        faults: faults.map(faultJson).map(({ window: _, scenario: __, ...fault }) => fault),
         measures: measures.map(({ name, node, peer, value, why: because }) => ({
           name,
           node,

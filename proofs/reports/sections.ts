@@ -1,4 +1,4 @@
-import { faultsSection, measuresSection } from './experiment-sections.ts';
+import { faultsSection, linksSection, measuresSection } from './experiment-sections.ts';
 import { deliveriesSection, latencySection, nodesSection, pairsSection } from './mesh-sections.ts';
 import type { ReportModel } from './report-model.ts';
 import {
@@ -20,6 +20,7 @@ export function sectionsOf(model: ReportModel): readonly Section[] {
     latencySection(model),
     nodesSection(model),
     deliveriesSection(model),
+    ...linksSection(model),
     ...faultsSection(model),
     ...measuresSection(model),
     missingSection(model),

@@ -1,3 +1,4 @@
+import { faultJson } from './fault-facts.ts';
 import type { NodeRow, ReportModel } from './report-model.ts';
 import type { LatencyFacts, WindowFacts } from './window-facts.ts';
 
@@ -79,12 +80,9 @@ export function renderSummaryJson(model: ReportModel): string {
     deliveries: model.bursts.map(({ type: _, ...delivery }) => delivery),
     missing: model.missing,
     incidents: model.incidents,
-    faults: model.faults.map(({ bitesWhy, standsBecause, ...fault }) => ({
-      ...fault,
-      bites_why: bitesWhy,
-      stands_because: standsBecause,
-    })),
+    faults: model.faults.map(faultJson),
     measures: model.measures,
+    links: model.links,
   };
   return `${JSON.stringify(summary, null, 2)}\n`;
 }

@@ -27,6 +27,7 @@ describe('writeReports', () => {
         'summary.md',
         'summary.csv',
         'summary.json',
+        'faults.csv',
         'timeline.csv',
       ]);
       expect((await readdir(dir)).toSorted()).toEqual([...before, ...first.map(([name]) => name)].toSorted());

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
+import { makeDirectories, replaceFile, syncDirectory } from '../../kit/durable-file.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
-import { makeDirectories, replaceFile, syncDirectory } from '../durable-file.ts';
 import type { Verdict } from '../evidence.ts';
 import type { Proof } from '../read-proof.ts';
+import { renderFaultsCsv } from './faults-csv.ts';
 import { buildReportModel } from './report-model.ts';
 import { scenarioArtifacts } from './scenario-artifacts.ts';
 import { renderSummaryCsv } from './summary-csv.ts';
@@ -21,6 +22,7 @@ export async function writeReports(proof: Proof, verdict: Verdict): Promise<read
     'summary.md': renderSummaryMarkdown(model),
     'summary.csv': await renderSummaryCsv(model),
     'summary.json': renderSummaryJson(model),
+    'faults.csv': await renderFaultsCsv(model),
     'timeline.csv': await renderTimelineCsv(model),
     ...scenarioArtifacts(proof),
   };
