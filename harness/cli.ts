@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import { causesOf, codeOf, messageOf, UsageError } from '../kit/errors.ts';
 import { withCommands } from './commands/catalogue.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './run/exit-code.ts';
-import { VERSION } from './run/version.ts';
+import { VERSION } from './version.ts';
 
 const EPILOGUE = `Exit codes: 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 stopped by a stop condition, 4 interrupted,
 5 harness or transport fault, 6 dirty, 64 usage, 70 internal.`;

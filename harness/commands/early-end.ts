@@ -7,8 +7,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const ECHO_MS = 500; // one Ctrl-C may come three times: from the terminal, from the launcher and from npm
 
 /**
- * What ends a run before its time: a signal, what carries it breaking, or an error that nobody caught. Either way the run itself takes its mesh
- * down and judges what it has; asking again changes nothing, since every step of that has its own deadline.
+ * What ends a run before its time: a signal, what carries it breaking, or an error that nobody caught. Either way the
+ * run itself takes its mesh down and judges what it has; asking again changes nothing, since every step of that has its
+ * own deadline.
  */
 export class EarlyEnd implements Disposable {
   readonly #abort = new AbortController();
@@ -42,9 +43,9 @@ export class EarlyEnd implements Disposable {
     this.#abort.abort(error);
   }
 
-  /** Throws the error that nobody caught, when it came too late to end the run. */
+  /** Throws the error that nobody caught: it may have come when nothing heeded the signal any more. */
   throwIfDefective(): void {
-    if (this.#defect !== undefined && this.signal.reason !== this.#defect.error) throw this.#defect.error;
+    if (this.#defect !== undefined) throw this.#defect.error;
   }
 
   [Symbol.dispose](): void {

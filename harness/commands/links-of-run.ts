@@ -1,6 +1,6 @@
 import { scenarioNamed } from '../../scenarios/registry.ts';
 import { harmOf } from '../../scenarios/scenario.ts';
-import type { LinkPlan } from '../lab/links/link-plan.ts';
+import { type LinkPlan, sealedLinks } from '../lab/links/link-plan.ts';
 import { DIRECT_LINKS, loadLinks } from '../lab/links/load-links.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import type { RunArguments } from './run-flags.ts';
@@ -28,7 +28,15 @@ export async function linksOfRun(
   );
 }
 
-/** The nodes with the places that the links put them in. */
-export function placedNodes(nodes: RunOptions['nodes'], links: LinkPlan | undefined): RunOptions['nodes'] {
-  return nodes.map(({ name, region }) => ({ name, region: links?.regions.get(name) ?? region }));
+/** What the links of a local mesh are to its plan: the nodes in their places, and the figures of every pair. */
+export function linked(
+  nodes: RunOptions['nodes'],
+  links: LinkPlan | undefined,
+): Pick<RunOptions, 'nodes' | 'links'> {
+  if (links === undefined) return { nodes };
+  const names = nodes.map(({ name }) => name);
+  return {
+    nodes: nodes.map(({ name, region }) => ({ name, region: links.regions.get(name) ?? region })),
+    links: sealedLinks(links, names),
+  };
 }

@@ -56,6 +56,11 @@ describe('where the nodes of a run are', () => {
     expect(() => checkEnvironment(inventory, undefined, harmful)).toThrow(/say where: --environment staging/);
     expect(() => checkEnvironment(inventory, 'lab', harmful)).toThrow(/"lab" is not the environment of/);
     checkEnvironment(inventory, 'staging', harmful);
+    const convergence = (options: object) => ({
+      scenarios: [{ name: 'convergence', options: { ...options } }],
+    });
+    expect(() => checkEnvironment(inventory, undefined, convergence({ side: ['a'] }))).toThrow(/does harm/);
+    checkEnvironment(inventory, undefined, convergence({}));
     checkEnvironment(inventory, undefined, { scenarios: [{ name: 'baseline', options: {} }] });
   });
 

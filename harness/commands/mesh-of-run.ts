@@ -1,6 +1,7 @@
 import { UsageError } from '../../kit/errors.ts';
 import { HARMLESS } from '../../proofs/safety-schema.ts';
 import { scenarioNamed } from '../../scenarios/registry.ts';
+import { harmOf } from '../../scenarios/scenario.ts';
 import { anchorHost, type Inventory, meshHosts, readInventory } from '../fleet/inventory.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { badFlag } from './flag-value.ts';
@@ -89,7 +90,7 @@ export function checkEnvironment(
   if (named !== undefined && named !== environment) {
     throw badFlag('--environment', named, `the environment of ${source}, which is "${environment}"`);
   }
-  const harmful = scenarios.find(({ name }) => scenarioNamed(name).destructive !== null);
+  const harmful = scenarios.find(({ name, options }) => harmOf(scenarioNamed(name), options) !== null);
   if (harmful === undefined || named !== undefined) return;
   throw new UsageError(
     'ENVIRONMENT_NOT_NAMED',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { DEPLOYED_PATHS, DEPLOYED_UNITS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_PATHS, DEPLOYED_UNITS } from './deployed-host.ts';
 import { deployError } from './problem.ts';
 import type { Release } from './release.ts';
 import { IN_THE_WAY, type RemoteScript, runScript, type StepLimits } from './remote-script.ts';
@@ -9,8 +9,8 @@ import { SYSUSERS_FILE } from './unit-files.ts';
 const { versions, releases, current, previous, config, units, identity } = DEPLOYED_PATHS;
 const UNITS = `${DEPLOYED_UNITS.node} ${DEPLOYED_UNITS.runner}`;
 const STEP_BUDGET_MS = 30_000;
-// Stopping takes up to 10 s, becoming ready up to 60 s by the units, and one after the other for two of them.
-const START_BUDGET_MS = 150_000;
+// Stopping takes up to 10 s, becoming ready up to 60 s by the units.
+const UNIT_BUDGET_MS = 80_000;
 
 const KEPT_WORDS = 3;
 const WORDS_MAX_CHARS = 160;
@@ -33,8 +33,10 @@ const WRITE_RELEASE: RemoteScript = {
 target=${releases}/$1
 ln -s "../../versions/$2" "$target.installing/program"
 chmod 0755 "$target.installing" "$target.installing/etc"
-rm -rf "$target"
+rm -rf "$target.old"
+if [ -e "$target" ]; then mv -T "$target" "$target.old"; fi
 mv -T "$target.installing" "$target"
+rm -rf "$target.old"
 `,
 };
 const MAKE_STAGING: RemoteScript = {
@@ -56,8 +58,8 @@ was=$(readlink ${current} || true)
 if [ -n "$was" ] && [ "$was" != "releases/$1" ]; then ln -sfn "$was" ${previous}.new; mv -T ${previous}.new ${previous}; fi
 ln -sfn "releases/$1" ${current}.new; mv -T ${current}.new ${current}
 touch "$release"
+systemctl enable --quiet --no-reload ${UNITS}
 systemctl daemon-reload
-systemctl enable --quiet ${UNITS}
 systemctl reset-failed ${UNITS} 2>/dev/null || true
 `,
 };
@@ -109,7 +111,8 @@ export async function activate(host: Host, releaseId: string, signal: AbortSigna
 }
 
 /**
- * Starts, restarts or stops both units and waits for it.
+ * Starts, restarts or stops both units and waits for it: the node before the runner, which would wait long for a node that
+ * does not come up.
  * @throws FaultError `DEPLOY_UNIT_FAILED` with the last words of the units
  */
 export async function control(
@@ -117,17 +120,14 @@ export async function control(
   verb: 'start' | 'restart' | 'stop',
   signal: AbortSignal,
 ): Promise<void> {
-  const argv = ['systemctl', verb, DEPLOYED_UNITS.node, DEPLOYED_UNITS.runner];
-  const { code, stderr } = await host.exec(argv, { budgetMs: START_BUDGET_MS, signal, as: 'root' });
-  if (code === 0) return;
-  // "Job for NAME.service failed…"; the other one is then often only a victim.
-  const failed = Object.values(DEPLOYED_UNITS).find((unit) => stderr.includes(unit)) ?? DEPLOYED_UNITS.node;
-  const words = await lastWords(host, failed, { budgetMs: STEP_BUDGET_MS, signal });
-  throw deployError(
-    'DEPLOY_UNIT_FAILED',
-    host.name,
-    `systemctl ${verb}: ${stderr.trim().split('\n')[0] ?? ''} ${words}`.trim(),
-  );
+  for (const unit of Object.values(DEPLOYED_UNITS)) {
+    const options = { budgetMs: UNIT_BUDGET_MS, signal, as: 'root' } as const;
+    const { code, stderr } = await host.exec(['systemctl', verb, unit], options);
+    if (code === 0) continue;
+    const words = await lastWords(host, unit, { budgetMs: STEP_BUDGET_MS, signal });
+    const said = stderr.trim().split('\n')[0] ?? '';
+    throw deployError('DEPLOY_UNIT_FAILED', host.name, `systemctl ${verb}: ${said} ${words}`.trim());
+  }
 }
 
 /** What the processes of `unit` said last, without what systemd says of them. */
@@ -155,7 +155,7 @@ export function wordsOfLine(line: string): string {
 
 /** Takes a first installation that failed out of service; its files stay for the next attempt. */
 export async function deactivate(host: Host, signal: AbortSignal): Promise<void> {
-  await runScript(host, DEACTIVATE, [], { budgetMs: START_BUDGET_MS, signal });
+  await runScript(host, DEACTIVATE, [], { budgetMs: UNIT_BUDGET_MS, signal });
 }
 
 /** After a roll back: the failed release is not what a later `rollback` should lead to. */

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from '
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { codeOf, UsageError } from '../../kit/errors.ts';
-import { VERSION } from '../run/version.ts';
+import { VERSION } from '../version.ts';
 import { type ArchiveEntry, checkArchive, readArchive, writeArchive } from './artifact-archive.ts';
 import {
   type ArtifactManifest,

@@ -1,9 +1,9 @@
+import { ROOT_HANDLE } from '../../runner/faults/names.ts';
+import { DEPLOYED_PATHS, DEPLOYED_UNITS, DEPLOYED_USERS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_PATHS, DEPLOYED_UNITS, DEPLOYED_USERS } from './deployed-host.ts';
 import { type RemoteScript, runScript } from './remote-script.ts';
 
-const { home, config, units, nodeState, runnerState, nodeBinary, faultProgram, lock, stepLock } =
-  DEPLOYED_PATHS;
+const { home, config, units, nodeState, runnerState, nodeBinary, faultProgram } = DEPLOYED_PATHS;
 const UNITS = Object.values(DEPLOYED_UNITS).join(' ');
 const USERS = Object.values(DEPLOYED_USERS).join(' ');
 const BUDGET_MS = 120_000;
@@ -24,7 +24,7 @@ systemctl daemon-reload
 systemctl reset-failed 'meshproof-*' 2>/dev/null
 [ -L ${config} ] && [ "$(readlink ${config})" = ${home}/current/etc ] && rm -f ${config}
 set -e
-rm -rf ${home} ${nodeState} ${runnerState} /run/meshproof ${lock} ${stepLock}
+rm -rf ${home} ${nodeState} ${runnerState} /run/meshproof
 for user in ${USERS}; do
   if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   if getent group "$user" >/dev/null; then groupdel "$user"; fi
@@ -39,10 +39,11 @@ const REMAINDER: RemoteScript = {
   text: `
 set +e
 for path in ${home} ${config} ${nodeState} ${runnerState} /run/meshproof; do { [ -e "$path" ] || [ -L "$path" ]; } && echo "path $path"; done
-find ${units} /run/systemd/system /run/systemd/transient /run/credentials -maxdepth 1 -name 'meshproof-*' 2>/dev/null | sed 's/^/unit file /'
+find ${units} /run/systemd/system /run/systemd/transient /run/credentials -maxdepth 2 -name 'meshproof-*' 2>/dev/null | sed 's/^/unit file /'
 grep -ho '^meshproof-[^:]*' /etc/passwd /etc/group 2>/dev/null | sort -u | sed 's/^/account /'
 find /proc/[0-9]*/exe -maxdepth 0 -lname '${home}/*' 2>/dev/null | cut -d/ -f3 | sed 's/^/process /'
 command -v nft >/dev/null && nft list tables 2>/dev/null | grep -E ' meshproof' | sed 's/^/nft /'
+command -v tc >/dev/null && tc qdisc show 2>/dev/null | grep -F ' ${ROOT_HANDLE}' | sed 's/^/tc /'
 systemctl list-units --all --plain --no-legend 'meshproof-*' 2>/dev/null | cut -d' ' -f1 | sed 's/^/unit /'
 exit 0
 `,

@@ -46,8 +46,8 @@ describe('the plan of one host', () => {
     ['a changed configuration file', { digests: new Map() }],
     ['a process of another version', { units: { node: { executable: '/usr/bin/node' } } }],
     ['a unit that would not start at boot', { units: { runner: { isEnabled: false } } }],
-  ])('activates anew for %s', (_, look) => {
-    expect(plan(look).steps).toEqual([{ do: 'activate' }]);
+  ])('writes its release anew and activates it for %s', (_, look) => {
+    expect(plan(look).steps).toEqual([{ do: 'write_release' }, { do: 'activate' }]);
   });
 
   it('only starts what is in place and does not run', () => {

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../../kit/hash.ts';
+import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployTarget } from '../fleet/deployed-host.ts';
 import type { Artifact } from './artifact.ts';
 import { type ArtifactFile, MANIFEST_FILE, PLATFORM_MACHINES } from './artifact-manifest.ts';
-import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployTarget } from './deployed-host.ts';
 import { currentVersion, type HostLook, isActive, isRunning } from './host-look.ts';
 import type { Problem, ProblemCode } from './problem.ts';
 import type { Release } from './release.ts';
@@ -52,6 +52,8 @@ const SPARE_BYTES = 64 * 1024 * 1024;
 export function planHost({ target, look, artifact, release }: PlanInput): HostPlan {
   const upload = missingFiles(artifact, look);
   const steps: Step[] = [];
+  const isWritten = look.releases.some(({ id, version }) => id === release.id && version === release.version);
+  const isInPlace = upload.all.length === 0 && isWritten && runsRelease(look, artifact, release);
   if (upload.all.length > 0) {
     steps.push({
       do: 'install_version',
@@ -60,10 +62,8 @@ export function planHost({ target, look, artifact, release }: PlanInput): HostPl
       reuseFrom: upload.from,
     });
   }
-  if (!look.releases.some(({ id, version }) => id === release.id && version === release.version))
-    steps.push({ do: 'write_release' });
-  const isInPlace = steps.length === 0 && runsRelease(look, artifact, release);
-  if (!isInPlace) steps.push({ do: 'activate' });
+  // Written anew even where it is there by name: somebody may have changed its files.
+  if (!isInPlace) steps.push({ do: 'write_release' }, { do: 'activate' });
   else if (!DEPLOYED_ROLES.every((role) => isActive(look, role))) steps.push({ do: 'start' });
   const surplus = surplusOf(look, release);
   if (surplus.releases.length + surplus.versions.length > 0) steps.push({ do: 'prune', ...surplus });

@@ -13,7 +13,7 @@ export type Outcome =
   | 'failed'
   | 'refused'
   | 'unreachable'
-  /** Left alone since another host failed first. */
+  /** Left alone since another host failed first, or the command was asked to end. */
   | 'not_attempted';
 
 export interface HostReport {
@@ -45,7 +45,8 @@ export function notAttempted({ name }: { readonly name: string }): HostReport {
 
 /** Whether every host is as asked for and the whole mesh was proven. */
 export function isWhole({ hosts, acknowledged, pairs, problems }: DeployReport): boolean {
-  return problems.length === 0 && acknowledged === pairs && hosts.every((host) => host.problems.length === 0);
+  const isDone = (host: HostReport) => host.problems.length === 0 && host.outcome !== 'not_attempted';
+  return problems.length === 0 && acknowledged === pairs && hosts.every(isDone);
 }
 
 /** What is told while it goes on. */

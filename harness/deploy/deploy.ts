@@ -6,7 +6,9 @@ import type { DeployEvent, DeployReport, HostReport, Outcome } from './deploy-re
 import { expectationOf } from './expectation.ts';
 import { explainLoss } from './explain-loss.ts';
 import { type HostLook, isRunning } from './host-look.ts';
+import type { Interrupts } from './interrupts.ts';
 import { judgeContent } from './judge-host.ts';
+import { PackedParts } from './packed-parts.ts';
 import { prepare } from './prepare.ts';
 import { deployError, isUnreachable, type Problem, problemOf } from './problem.ts';
 import { rollOut } from './roll-out.ts';
@@ -20,14 +22,16 @@ export interface DeployOptions extends SurveyOptions {
   readonly tell: (event: DeployEvent) => void;
 }
 
-const CONCURRENT_UPLOADS = 6;
+const CONCURRENT_HOSTS = 6;
 
 /**
  * Brings every host to the release that artifact and inventory make: looks, sends what is missing to all, then changes
  * over batch by batch, each verified before the next. A host that does not come up as it should is rolled back, and
- * nothing further is changed. What cannot be reached is left out. Ends with a look at the whole mesh.
+ * nothing further is changed. What cannot be reached is left out. Ends with a look at the whole mesh. Asked to end before
+ * anything is changed over, it throws the reason; later it ends after the batch in hand, with a report.
  */
-export async function deploy(options: DeployOptions, signal: AbortSignal): Promise<DeployReport> {
+export async function deploy(options: DeployOptions, interrupts: Interrupts): Promise<DeployReport> {
+  const { signal } = interrupts;
   const { surveyed, unseen } = await survey(options, signal);
   const reports = new Map<string, HostReport>();
   for (const { site, problem } of unseen) {
@@ -54,9 +58,10 @@ export async function deploy(options: DeployOptions, signal: AbortSignal): Promi
       );
     }
   } else {
-    for (const report of await rollOut(ready, options, signal)) reports.set(report.host, report);
+    const roll = { ...options, strangers: strangersOf(options.sites, options.mesh) };
+    for (const report of await rollOut(ready, roll, interrupts)) reports.set(report.host, report);
   }
-  return await conclude(surveyed, reports, options, signal);
+  return await conclude(surveyed, reports, options, interrupts);
 }
 
 /** Checks that every host runs exactly what artifact and inventory make, and the mesh; changes nothing. */
@@ -65,7 +70,7 @@ export async function verifyDeployment(options: SurveyOptions, signal: AbortSign
   const { artifact } = options;
   const settled = await settle(
     [
-      ...surveyed.map(({ site, look }) => ({ site, judged: asRunning(site, look) })),
+      ...surveyed.map(({ site, look }) => ({ site, judged: asRunning(site, look, null) })),
       ...strangersOf(options.sites, options.mesh),
     ],
     signal,
@@ -93,7 +98,8 @@ async function prepareAll(
   undo: AsyncDisposableStack,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Surveyed, Problem>> {
-  const limit = pLimit(CONCURRENT_UPLOADS);
+  const limit = pLimit(CONCURRENT_HOSTS);
+  await using parts = new PackedParts(artifact);
   const failed = new Map<Surveyed, Problem>();
   await Promise.all(
     hosts
@@ -103,7 +109,7 @@ async function prepareAll(
           try {
             undo.use(await lockHost(host.site.host, signal));
             await checkUnchanged(host, signal);
-            await prepare(host, artifact, tell, signal);
+            await prepare(host, parts, tell, signal);
           } catch (error) {
             signal.throwIfAborted();
             failed.set(host, await explainLoss(host, problemOf(host.site.name, error), signal));
@@ -123,13 +129,16 @@ async function checkUnchanged({ site, look }: Surveyed, signal: AbortSignal): Pr
     throw deployError('DEPLOY_LOCKED', site.name, 'another deployment has just changed it; deploy again');
 }
 
-/** Looks at the whole mesh once more, and tidies up where all is well. */
+/** Looks at the whole mesh once more, unless it was asked to end, and tidies up where all is well. */
 async function conclude(
   surveyed: readonly Surveyed[],
   reports: ReadonlyMap<string, HostReport>,
   { artifact, sites, mesh }: DeployOptions,
-  signal: AbortSignal,
+  { signal, abandon }: Interrupts,
 ): Promise<DeployReport> {
+  const hosts = mesh.filter((site) => sites.includes(site)).flatMap(({ name }) => reports.get(name) ?? []);
+  if (signal.aborted)
+    return { artifact: artifact.digest, hosts, acknowledged: 0, pairs: 0, unanswered: [], problems: [] };
   const current = surveyed.filter((host) => isUp(host, reports.get(host.site.name)));
   // Digests were compared when each was changed over; those of the others were part of the survey.
   const unchanged = current.filter(({ site }) => reports.get(site.name)?.outcome === 'unchanged');
@@ -138,18 +147,18 @@ async function conclude(
   );
   const settled = await settle(
     [
-      ...current.map(({ site, look }) => ({ site, judged: asRunning(site, look) })),
+      ...current.map(({ site, look }) => ({
+        site,
+        judged: asRunning(site, look, reports.get(site.name)?.version ?? null),
+      })),
       ...strangersOf(sites, mesh),
     ],
-    signal,
+    abandon,
   );
   const problems = [...content, ...settled.problems];
   const isTidy =
     problems.length === 0 && [...reports.values()].every((report) => report.problems.length === 0);
-  for (const { site, plan } of isTidy ? current : []) {
-    for (const step of plan.steps) if (step.do === 'prune') await prune(site.host, step, signal);
-  }
-  const hosts = mesh.filter((site) => sites.includes(site)).flatMap(({ name }) => reports.get(name) ?? []);
+  if (isTidy) problems.push(...(await pruneAll(current, abandon)));
   return {
     artifact: artifact.digest,
     hosts,
@@ -158,6 +167,25 @@ async function conclude(
     unanswered: settled.unanswered,
     problems,
   };
+}
+
+/** Removes what is beyond the kept releases; what cannot be removed is told, and harms nobody. */
+async function pruneAll(hosts: readonly Surveyed[], signal: AbortSignal): Promise<readonly Problem[]> {
+  const limit = pLimit(CONCURRENT_HOSTS);
+  const problems = hosts.flatMap(({ site, plan }) =>
+    plan.steps.map((step) =>
+      limit(async (): Promise<readonly Problem[]> => {
+        try {
+          if (step.do === 'prune') await prune(site.host, step, signal);
+          return [];
+        } catch (error) {
+          signal.throwIfAborted();
+          return [problemOf(site.name, error)];
+        }
+      }),
+    ),
+  );
+  return (await Promise.all(problems)).flat();
 }
 
 /** The hosts that the command is not about: the other ends of connections where they answer. */

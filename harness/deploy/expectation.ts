@@ -8,5 +8,12 @@ export function expectationOf(
   artifact: Artifact,
   bootIdBefore: string | null,
 ): Expected {
-  return { target: site.target, artifact, release: plan.release, machineId: look.machineId, bootIdBefore };
+  return {
+    target: site.target,
+    artifact,
+    release: plan.release,
+    version: null,
+    machineId: look.machineId,
+    bootIdBefore,
+  };
 }

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../kit/hash.ts';
+import { DEPLOYED_PATHS, DEPLOYED_UNITS, type DeployTarget } from '../fleet/deployed-host.ts';
 import { writeManifest } from './artifact-manifest.ts';
-import { DEPLOYED_PATHS, DEPLOYED_UNITS, type DeployTarget } from './deployed-host.ts';
 import type { HostLook, UnitLook } from './host-look.ts';
 import type { NodeView } from './node-view.ts';
 import { renderRelease } from './release.ts';

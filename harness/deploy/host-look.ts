@@ -1,5 +1,10 @@
+import {
+  DEPLOYED_PATHS,
+  DEPLOYED_ROLES,
+  type DeployedRole,
+  type DeployTarget,
+} from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_PATHS, DEPLOYED_ROLES, type DeployedRole, type DeployTarget } from './deployed-host.ts';
 import { LOOK } from './look-script.ts';
 import { deployError } from './problem.ts';
 import { runScript, type StepLimits } from './remote-script.ts';

@@ -1,5 +1,5 @@
+import { DEPLOYED_UNITS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_UNITS } from './deployed-host.ts';
 import { deployError } from './problem.ts';
 
 const READ_BUDGET_MS = 30_000;

@@ -5,8 +5,13 @@ import type { NodeView } from './node-view.ts';
 import { ownProblems } from './settle.ts';
 import { missingLinks } from './verify-mesh.ts';
 
-const RUNNING = { target: TARGET, machineId: 'a'.repeat(64), bootIdBefore: 'old' };
-const EXPECTED = { ...RUNNING, artifact: ARTIFACT, release: RELEASE };
+const RUNNING = {
+  target: TARGET,
+  machineId: 'a'.repeat(64),
+  version: ARTIFACT.digest,
+  bootIdBefore: 'old',
+};
+const EXPECTED = { ...RUNNING, version: null, artifact: ARTIFACT, release: RELEASE };
 const running = (look: Parameters<typeof lookOf>[0] = {}, view: NodeView = VIEW) =>
   judgeRunning(RUNNING, lookOf(look), view).map(({ code }) => code);
 const content = (look: Parameters<typeof lookOf>[0] = {}, view: NodeView = VIEW) =>
@@ -56,6 +61,7 @@ it.each([
   ['IDENTITY_CHANGED', {}, { ...VIEW, machineId: 'c'.repeat(64) }],
   ['NOT_RESTARTED', {}, { ...VIEW, bootId: 'old' }],
   ['PROGRAM_DIFFERS', {}, { ...VIEW, pid: 12 }],
+  ['PROGRAM_DIFFERS', { units: { runner: { executable: '/opt/meshproof/versions/x/bin/node' } } }, VIEW],
 ])('finds %s', (code, look, view) => {
   expect(running(look, view)).toEqual([code]);
 });

@@ -1,8 +1,14 @@
 import { sha256Hex } from '../../kit/hash.ts';
+import {
+  DEPLOYED_PATHS,
+  DEPLOYED_ROLES,
+  DEPLOYED_UNITS,
+  type DeployedRole,
+  type DeployTarget,
+} from '../fleet/deployed-host.ts';
 import type { Artifact } from './artifact.ts';
 import { MANIFEST_FILE } from './artifact-manifest.ts';
 import { unitDigest } from './deploy-plan.ts';
-import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployTarget } from './deployed-host.ts';
 import type { HostLook } from './host-look.ts';
 import type { NodeClaim, NodeView } from './node-view.ts';
 import { LASTING, type Problem, type ProblemCode } from './problem.ts';
@@ -13,6 +19,8 @@ export interface Running {
   readonly target: DeployTarget;
   /** Machine id of earlier deployments; null on the first. */
   readonly machineId: string | null;
+  /** Digest of the artifact whose Node runtime must be what runs; null where that is not known, or looked at by digest. */
+  readonly version: string | null;
   /** The node's boot id before it was restarted; null when it was not, or did not run. */
   readonly bootIdBefore: string | null;
 }
@@ -30,7 +38,7 @@ const GIVEN_UP = ['failed', 'inactive'];
 
 /** What is running, apart from digests: good enough to be asked again and again. Pure. */
 export function judgeRunning(
-  { target, machineId, bootIdBefore }: Running,
+  { target, machineId, version, bootIdBefore }: Running,
   look: HostLook,
   view: NodeView,
 ): readonly Problem[] {
@@ -42,6 +50,7 @@ export function judgeRunning(
       if (activeState !== 'active')
         find('UNIT_NOT_ACTIVE', `${DEPLOYED_UNITS[role]} is ${activeState}${why}`, more);
     }
+    judgeExecutables(version, look, find);
     judgePorts(target, look, view, find);
     if ('silent' in view) {
       const how = view.claim === undefined ? 'does not answer' : 'answers only in part';
@@ -69,16 +78,11 @@ export function judgeContent(
   view: NodeView,
 ): readonly Problem[] {
   return collect(target.name, (find) => {
-    const home = `${DEPLOYED_PATHS.versions}/${artifact.digest}`;
     const promised = new Map(artifact.manifest.files.map(({ path, sha256 }) => [path, sha256]));
     for (const role of DEPLOYED_ROLES) {
       const { executable, executableSha256, pid } = look.units[role];
       if (pid === null) continue; // told as UNIT_NOT_ACTIVE
-      if (executable !== `${home}/bin/node`)
-        find(
-          'PROGRAM_DIFFERS',
-          `its ${role} runs ${short(executable ?? 'something unknown')}, not ${short(home)}/bin/node`,
-        );
+      if (executable !== runtimeOf(artifact.digest)) find(...anotherRuntime(role, look, artifact.digest));
       else if (executableSha256 !== promised.get('bin/node'))
         find('PROGRAM_DIFFERS', `the Node runtime of its ${role} is not that of the artifact`);
     }
@@ -108,6 +112,23 @@ export function judgeContent(
     }
   });
 }
+
+/** Which Node runtime each process is, by `/proc`. */
+function judgeExecutables(version: string | null, look: HostLook, find: Find): void {
+  for (const role of DEPLOYED_ROLES) {
+    const { pid, executable } = look.units[role];
+    if (version === null || pid === null || executable === runtimeOf(version)) continue;
+    find(...anotherRuntime(role, look, version), LASTING);
+  }
+}
+
+function anotherRuntime(role: DeployedRole, look: HostLook, version: string) {
+  const runs = look.units[role].executable ?? 'something unknown';
+  const message = `its ${role} runs ${short(runs)}, not ${short(runtimeOf(version))}`;
+  return ['PROGRAM_DIFFERS', message] as const;
+}
+
+const runtimeOf = (version: string) => `${DEPLOYED_PATHS.versions}/${version}/bin/node`;
 
 /** Ports by the kernel's own tables: whoever says "joined" without them has not. */
 function judgePorts({ udpPort, runnerPort }: DeployTarget, look: HostLook, view: NodeView, find: Find): void {

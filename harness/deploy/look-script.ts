@@ -1,4 +1,5 @@
-import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS } from './deployed-host.ts';
+import { DEPLOYED_PATHS, DEPLOYED_ROLES, DEPLOYED_UNITS } from '../fleet/deployed-host.ts';
+import { CHOOSE_DIGEST } from '../fleet/digest-command.ts';
 import type { RemoteScript } from './remote-script.ts';
 
 const { home, versions, releases, current, previous, config, identity, units } = DEPLOYED_PATHS;
@@ -18,6 +19,7 @@ export const LOOK: RemoteScript = {
 export LC_ALL=C
 wanted=$1 depth=$2; shift 2
 set +e
+${CHOOSE_DIGEST}
 tab=$(printf '\\t')
 say() { (IFS=$tab; printf '%s\\n' "$*"); }
 
@@ -42,17 +44,22 @@ look_at_executable() {
   for version in "$wanted" "$running"; do
     if [ "/proc/$pid/exe" -ef "${versions}/$version/bin/node" ]; then say executable_is "$role" "$version" bin/node; return; fi
   done
-  say executable_digest "$role" "$(sha256sum < "/proc/$pid/exe" | cut -d' ' -f1)"
+  say executable_digest "$role" "$($digest < "/proc/$pid/exe" | cut -d' ' -f1)"
 }
 look_at_unit() {
-  systemctl show "$unit" -p LoadState,ActiveState,SubState,Result,MainPID,NRestarts,UnitFileState 2>/dev/null |
-    while IFS= read -r line; do say unit "$role" "\${line%%=*}" "\${line#*=}"; done
-  pid=$(systemctl show "$unit" -p MainPID --value 2>/dev/null)
+  shown=$(systemctl show "$unit" -p LoadState,ActiveState,SubState,Result,MainPID,NRestarts,UnitFileState 2>/dev/null)
+  pid=0
+  while IFS= read -r line; do
+    say unit "$role" "\${line%%=*}" "\${line#*=}"
+    case $line in MainPID=*) pid=\${line#*=} ;; esac
+  done <<END
+$shown
+END
   [ "\${pid:-0}" -gt 0 ] 2>/dev/null && say executable "$role" "$(readlink "/proc/$pid/exe")"
   [ "$depth" = full ] || return 0
   [ "\${pid:-0}" -gt 0 ] 2>/dev/null && look_at_executable
   for file in "${units}/$unit" "${config}/$role.toml"; do
-    [ -f "$file" ] && say digest "$file" "$(sha256sum < "$file" | cut -d' ' -f1)"
+    [ -f "$file" ] && say digest "$file" "$($digest < "$file" | cut -d' ' -f1)"
   done
 }
 ${DEPLOYED_ROLES.map((role) => `unit=${DEPLOYED_UNITS[role]} role=${role}; look_at_unit`).join('\n')}
@@ -74,7 +81,7 @@ done
 if [ "$depth" = full ]; then
   for version in $(printf '%s\\n' "$wanted" "$running" | sort -u); do
     cd "${versions}/$version" 2>/dev/null || continue
-    find . -type f -exec sha256sum {} + | while read -r sum path; do say file "$version" "$sum" "\${path#./}"; done
+    find . -type f -exec $digest {} + | while read -r sum path; do say file "$version" "$sum" "\${path#*./}"; done
   done
 fi
 say end

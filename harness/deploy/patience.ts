@@ -1,7 +1,7 @@
 import type { Problem } from './problem.ts';
 
 /** A problem that waiting does not mend may still be a glimpse between two states; not one that stands this long. */
-const HOPELESS_AFTER_MS = 10_000;
+const HOPELESS_AFTER_MS = 5_000;
 
 /** Tells when it is of no use to wait any longer for hosts to become as they should be. Pure. */
 export class Patience {

@@ -1,6 +1,6 @@
 import { stringify } from 'smol-toml';
 import { sha256Hex } from '../../kit/hash.ts';
-import { DEPLOYED_PATHS, type DeployTarget, meshEndpoint } from './deployed-host.ts';
+import { DEPLOYED_PATHS, type DeployTarget, meshEndpoint } from '../fleet/deployed-host.ts';
 
 /** What one host is to run: an artifact with its configuration. Equal content has equal ids. */
 export interface Release {

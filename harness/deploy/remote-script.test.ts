@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { DEPLOYED_PATHS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_PATHS } from './deployed-host.ts';
 import { runScript } from './remote-script.ts';
 
 const { signal } = new AbortController();

@@ -1,5 +1,5 @@
+import { DEPLOYED_PATHS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
-import { DEPLOYED_PATHS } from './deployed-host.ts';
 import { deployError } from './problem.ts';
 
 /** A piece of POSIX shell that runs as root; its arguments arrive as `$1`, `$2`… and are never part of its text. */

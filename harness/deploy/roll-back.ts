@@ -1,5 +1,6 @@
 import { activate } from './activate.ts';
 import type { HostReport } from './deploy-report.ts';
+import type { Interrupts } from './interrupts.ts';
 import { deployError } from './problem.ts';
 import { type HostChange, oneByOne } from './services.ts';
 import { asRunning, peersOf, settle } from './settle.ts';
@@ -12,8 +13,9 @@ import type { Site } from './site.ts';
 export function rollBack(
   sites: readonly Site[],
   mesh: readonly Site[],
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): Promise<readonly HostReport[]> {
+  const { abandon: signal } = interrupts;
   const goBack: HostChange = async (site, look) => {
     const before = look.releases.find(({ id }) => id === look.previousRelease);
     if (before === undefined) {
@@ -21,8 +23,11 @@ export function rollBack(
     }
     await site.forget();
     await activate(site.host, before.id, signal);
-    const settled = await settle([{ site, judged: asRunning(site, look) }, ...peersOf(site, mesh)], signal);
+    const settled = await settle(
+      [{ site, judged: asRunning(site, look, before.version) }, ...peersOf(site, mesh)],
+      signal,
+    );
     return { version: before.version, problems: settled.problems };
   };
-  return oneByOne(sites, 'rolled_back', goBack, signal);
+  return oneByOne(sites, 'rolled_back', goBack, interrupts);
 }

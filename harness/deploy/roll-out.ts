@@ -4,6 +4,7 @@ import type { DeployEvent, HostReport, Outcome } from './deploy-report.ts';
 import { expectationOf } from './expectation.ts';
 import { explainLoss } from './explain-loss.ts';
 import { isRunning } from './host-look.ts';
+import type { Interrupts } from './interrupts.ts';
 import { isUnreachable, type Problem, problemOf } from './problem.ts';
 import { asRunning, ownProblems, type SettlingSite, settle } from './settle.ts';
 import { runningVersion, type Surveyed } from './survey.ts';
@@ -11,17 +12,20 @@ import { runningVersion, type Surveyed } from './survey.ts';
 export interface RollOutOptions {
   readonly artifact: Artifact;
   readonly parallel: number | null;
+  /** Hosts of the mesh that are not to be changed: the other ends of connections. */
+  readonly strangers: readonly SettlingSite[];
   readonly tell: (event: DeployEvent) => void;
 }
 
 /**
  * Changes hosts over batch by batch. A batch is verified, with connections to all that run, before the next begins; the
- * first one that is not as it should be ends it, with its hosts as they were before.
+ * first one that is not as it should be ends it, with its hosts as they were before. So does being asked to end, once the
+ * batch in hand is done.
  */
 export async function rollOut(
   hosts: readonly Surveyed[],
   options: RollOutOptions,
-  signal: AbortSignal,
+  { signal, abandon }: Interrupts,
 ): Promise<readonly HostReport[]> {
   const reports: HostReport[] = [];
   const toChange = hosts.filter(({ plan }) => plan.change !== 'none');
@@ -29,15 +33,14 @@ export async function rollOut(
   for (const host of hosts) if (!toChange.includes(host)) reports.push(reportOf(host, 'unchanged', []));
   const batchSize = options.parallel ?? (active.size === 0 ? Math.max(1, toChange.length) : 1);
   for (let at = 0; at < toChange.length; at += batchSize) {
-    const batch = toChange.slice(at, at + batchSize);
-    const others = [...active].filter((host) => !batch.includes(host));
-    const done = await changeBatch(batch, others, options, signal);
-    reports.push(...done);
-    for (const host of batch) active.add(host);
-    if (done.some(({ problems }) => problems.length > 0)) {
-      for (const host of toChange.slice(at + batchSize)) reports.push(reportOf(host, 'not_attempted', []));
+    if (signal.aborted || reports.some(({ problems }) => problems.length > 0)) {
+      reports.push(...toChange.slice(at).map((host) => reportOf(host, 'not_attempted', [])));
       break;
     }
+    const batch = toChange.slice(at, at + batchSize);
+    const others = [...active].filter((host) => !batch.includes(host));
+    reports.push(...(await changeBatch(batch, others, options, abandon)));
+    for (const host of batch) active.add(host);
   }
   return reports;
 }
@@ -48,7 +51,7 @@ async function changeBatch(
   options: RollOutOptions,
   signal: AbortSignal,
 ): Promise<readonly HostReport[]> {
-  const { artifact, tell } = options;
+  const { artifact, strangers, tell } = options;
   const problems: Problem[] = [];
   await Promise.all(
     batch.map(async (host) => {
@@ -71,7 +74,7 @@ async function changeBatch(
     },
   }));
   const observers = others.map(({ site }): SettlingSite => ({ site, judged: { as: 'peer' } }));
-  const settled = await settle([...judged, ...observers], signal);
+  const settled = await settle([...judged, ...observers, ...strangers], signal);
   problems.push(...settled.problems);
   return await Promise.all(
     batch.map(async (host) => {
@@ -96,16 +99,22 @@ async function accept(
   signal: AbortSignal,
 ): Promise<HostReport> {
   const { site, look, plan } = host;
-  const machineId = machineIds.get(site.name);
-  if (look.machineId === null && machineId !== undefined)
-    await rememberIdentity(site.host, machineId, signal);
   const outcomes = {
     install: 'installed',
     upgrade: 'upgraded',
     start: 'started',
     none: 'unchanged',
   } as const;
-  return reportOf(host, outcomes[plan.change], []);
+  const problems: Problem[] = [];
+  try {
+    const machineId = machineIds.get(site.name);
+    if (look.machineId === null && machineId !== undefined)
+      await rememberIdentity(site.host, machineId, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    problems.push(problemOf(site.name, error));
+  }
+  return reportOf(host, outcomes[plan.change], problems);
 }
 
 /** Brings back what was there: the release from before, or nothing running where there was none. */
@@ -117,7 +126,7 @@ async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortS
       await site.forget();
       await activate(site.host, plan.from, signal);
       await forgetRelease(site.host, plan.release.id, look.previousRelease, signal);
-      const settled = await settle([{ site, judged: asRunning(site, look) }], signal);
+      const settled = await settle([{ site, judged: asRunning(site, look, plan.fromVersion) }], signal);
       const outcome: Outcome = settled.problems.length === 0 ? 'rolled_back' : 'failed';
       return { ...reportOf(host, outcome, [...problems, ...settled.problems]), version: plan.fromVersion };
     }

@@ -2,6 +2,7 @@ import { control } from './activate.ts';
 import { lockHost } from './deploy-lock.ts';
 import { type HostReport, notAttempted, type Outcome } from './deploy-report.ts';
 import { currentVersion, type HostLook } from './host-look.ts';
+import type { Interrupts } from './interrupts.ts';
 import { problemOf } from './problem.ts';
 import { asRunning, peersOf, settle } from './settle.ts';
 import type { Site } from './site.ts';
@@ -10,19 +11,19 @@ import type { Site } from './site.ts';
 export type HostChange = (site: Site, look: HostLook) => Promise<Pick<HostReport, 'version' | 'problems'>>;
 
 /**
- * Changes one host after the other and stops at the first that is not well afterwards; those behind it are left alone.
+ * Changes one host after the other and stops at the first that is not well afterwards, or after the one in hand when it is
+ * asked to end; those behind it are left alone.
  */
 export async function oneByOne(
   sites: readonly Site[],
   outcome: Outcome,
   change: HostChange,
-  signal: AbortSignal,
+  { signal, abandon }: Interrupts,
 ): Promise<readonly HostReport[]> {
   const reports: HostReport[] = [];
-  for (const [index, site] of sites.entries()) {
-    const report = await changeOne(site, outcome, change, signal);
-    reports.push(report);
-    if (report.problems.length > 0) return [...reports, ...sites.slice(index + 1).map(notAttempted)];
+  for (const site of sites) {
+    const isOver = signal.aborted || reports.some(({ problems }) => problems.length > 0);
+    reports.push(isOver ? notAttempted(site) : await changeOne(site, outcome, change, abandon));
   }
   return reports;
 }
@@ -49,20 +50,21 @@ async function changeOne(
 export function restartAll(
   sites: readonly Site[],
   mesh: readonly Site[],
-  signal: AbortSignal,
+  interrupts: Interrupts,
 ): Promise<readonly HostReport[]> {
+  const { abandon: signal } = interrupts;
   const restart: HostChange = async (site, look) => {
     const before = await site.view(signal);
     await control(site.host, 'restart', signal);
     await site.forget();
     const bootIdBefore = 'silent' in before ? null : before.bootId;
     const settled = await settle(
-      [{ site, judged: asRunning(site, look, bootIdBefore) }, ...peersOf(site, mesh)],
+      [{ site, judged: asRunning(site, look, currentVersion(look), bootIdBefore) }, ...peersOf(site, mesh)],
       signal,
     );
     return { version: currentVersion(look), problems: settled.problems };
   };
-  return oneByOne(sites, 'restarted', restart, signal);
+  return oneByOne(sites, 'restarted', restart, interrupts);
 }
 
 /** Stops node and runner on all hosts at the same time. */

@@ -19,7 +19,7 @@ export interface SettlingSite {
   readonly site: Site;
   readonly judged: /** Everything must be as given, every digest included. */
     | { readonly as: 'expected'; readonly expected: Expected }
-    /** It must run and be connected; which programs it runs is another matter. */
+    /** It must run and be connected; digests are another matter. */
     | { readonly as: 'running'; readonly running: Running }
     /** Only the other end of connections. */
     | { readonly as: 'peer' };
@@ -149,13 +149,14 @@ export function ownProblems(host: string, problems: readonly Problem[]): readonl
   );
 }
 
-/** How a host is judged whose programs are another matter: it runs, as the machine that it was. */
+/** How a host is judged that was not given a new release: it runs `version`, as the machine that it was. */
 export function asRunning(
   { target }: Site,
   { machineId }: Pick<HostLook, 'machineId'>,
+  version: string | null,
   bootIdBefore: string | null = null,
 ): SettlingSite['judged'] {
-  return { as: 'running', running: { target, machineId, bootIdBefore } };
+  return { as: 'running', running: { target, machineId, version, bootIdBefore } };
 }
 
 /** The others of `sites`, as the other ends of a host's connections. */

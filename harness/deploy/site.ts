@@ -1,8 +1,8 @@
 import { FaultError } from '../../kit/errors.ts';
 import { NodeClient } from '../../node/client.ts';
+import { DEPLOYED_PATHS, type DeployTarget } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
 import { httpOverHost } from '../fleet/http-over-host.ts';
-import { DEPLOYED_PATHS, type DeployTarget } from './deployed-host.ts';
 import { type HostLook, type LookDepth, lookAtHost } from './host-look.ts';
 import { type NodeView, viewNode } from './node-view.ts';
 

@@ -19,9 +19,9 @@ export async function statusOf(sites: readonly Site[], signal: AbortSignal): Pro
     sites.map(async (site): Promise<HostStatus> => {
       try {
         const [look, view] = await Promise.all([site.look({ depth: 'quick' }, signal), site.view(signal)]);
-        const running = { target: site.target, machineId: look.machineId, bootIdBefore: null };
-        const problems = judgeRunning(running, look, view);
-        return { host: site.name, version: currentVersion(look), look, view, problems };
+        const version = currentVersion(look);
+        const running = { target: site.target, machineId: look.machineId, version, bootIdBefore: null };
+        return { host: site.name, version, look, view, problems: judgeRunning(running, look, view) };
       } catch (error) {
         signal.throwIfAborted();
         const problems = [problemOf(site.name, error)];

@@ -1,4 +1,4 @@
-import { DEPLOYED_PATHS, DEPLOYED_UNITS, DEPLOYED_USERS } from './deployed-host.ts';
+import { DEPLOYED_PATHS, DEPLOYED_UNITS, DEPLOYED_USERS } from '../fleet/deployed-host.ts';
 
 /** The file that `systemd-sysusers` makes the system users from. */
 export const SYSUSERS_FILE = 'meshproof.sysusers';

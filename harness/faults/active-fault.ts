@@ -81,6 +81,7 @@ export class ActiveFault implements HeldFault {
       this.#keeper = new LeaseKeeper(leases, {
         driver,
         clock,
+        sinceMs: startedMs,
         lapsed: (node, why) => this.#writes.push(this.#lapsed(node, why)),
       });
       await record({ type: 'fault_applied', fault_id: id, took_ms: clock.nowMs() - startedMs });

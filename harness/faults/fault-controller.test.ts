@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../kit/clock.ts';
-import { until } from '../../kit/deadline.ts';
+import { DeadlineError, until } from '../../kit/deadline.ts';
 import { biteOf } from '../../proofs/bite.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import { dirtOf, faultHistories } from '../../proofs/fault-history.ts';
@@ -164,6 +164,13 @@ describe('a fault', () => {
     );
     expect(records).toEqual([]);
     expect(driver.calls).toEqual([]);
+  });
+
+  it('is unavailable where a host does not say in time what it can carry: never a failure of the scenario', async () => {
+    const { session, driver, records } = rig();
+    driver.capabilities = () => Promise.reject(new DeadlineError('its answer', 1));
+    await expect(session.pause('b')).rejects.toMatchObject({ name: 'FaultError', code: 'FAULT_UNAVAILABLE' });
+    expect(records).toEqual([]);
   });
 
   it('of live connections alone is unavailable where hosts cannot tell them from new ones', async () => {

@@ -10,7 +10,7 @@ import {
 } from '../../runner/faults/protocol.ts';
 import type { Host, HostSession } from '../fleet/host.ts';
 import { HostError } from '../fleet/host-error.ts';
-import { FAULT_PROGRAM, resultOf } from './fault-program-once.ts';
+import { FAULT_PROGRAM, resultOf, unreadable } from './fault-program-once.ts';
 
 const REQUESTS_UNDER_WAY_MAX = 32; // the program takes 64 at once
 const TRY_AGAIN_MS = 250;
@@ -140,7 +140,7 @@ export class FaultProgramClient {
         else if (!answer.ok) throw new FaultError(answer.code, `${this.#host.name}: ${answer.message}`);
       }
     } catch (error) {
-      failure = error;
+      failure = error instanceof FaultError ? error : unreadable(this.#host.name, error);
       await over[Symbol.asyncDispose]();
     }
     const { code, stderr } = await over.ended;

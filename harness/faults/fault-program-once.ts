@@ -6,7 +6,7 @@ import {
   type FaultOperation,
   type FaultResult,
 } from '../../runner/faults/protocol.ts';
-import { DEPLOYED_PATHS } from '../deploy/deployed-host.ts';
+import { DEPLOYED_PATHS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
 
 /** How the fault program of a deployed host is started. */
@@ -66,7 +66,8 @@ function readAnswer(host: string, stdout: string, stderr: string): FaultAnswer {
   }
 }
 
-function unreadable(host: string, cause: unknown, said = ''): FaultError {
+/** The program said something that is no answer. */
+export function unreadable(host: string, cause: unknown, said = ''): FaultError {
   const why = said === '' ? (messageOf(cause).split('\n')[0] ?? '') : said;
   return new FaultError(
     'FAULT_PROGRAM_UNREADABLE',

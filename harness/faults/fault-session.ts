@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { withinBudget } from '../../kit/deadline.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
 import type { RecordOf } from '../../proofs/evidence.ts';
 import type { Safety } from '../../proofs/safety-schema.ts';
@@ -190,11 +191,9 @@ export class FaultSession implements Faults {
   }
 
   async #requireCapable(request: FaultRequest): Promise<void> {
-    const { driver, signal } = this.#modules;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(CAPABILITIES_BUDGET_MS)]);
     const lacks = await Promise.all(
       hostsOf(request).map(async (host) => {
-        const able = await driver.capabilities(host, within);
+        const able = await this.#capabilitiesOf(host);
         const isLiveCut = request.kind === 'cut' && request.flows === 'live';
         const why = able[request.kind] ?? (isLiveCut ? whyNoLiveCut(able) : null);
         return why === null ? [] : [`${host}: ${why}`];
@@ -204,6 +203,23 @@ export class FaultSession implements Faults {
     throw new FaultError('FAULT_UNAVAILABLE', `no ${request.kind} here: ${lacks.flat().join('; ')}`, {
       details: { kind: request.kind, lacks: lacks.flat() },
     });
+  }
+
+  /** A host that does not tell in time is the control plane's failure, and says nothing about the mesh. */
+  async #capabilitiesOf(host: string): Promise<Capabilities> {
+    const { driver, signal } = this.#modules;
+    try {
+      return await withinBudget(
+        `${host} to tell which faults it can carry`,
+        CAPABILITIES_BUDGET_MS,
+        (within) => driver.capabilities(host, within),
+        signal,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof FaultError) throw error;
+      throw new FaultError('FAULT_UNAVAILABLE', messageOf(error), { cause: error });
+    }
   }
 }
 

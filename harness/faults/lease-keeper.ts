@@ -18,18 +18,20 @@ export class LeaseKeeper {
   readonly #told = new Set<string>();
   readonly #running: Promise<unknown>;
 
+  /** @param modules `sinceMs`: when the leases were asked for, on `clock`; their lives began no earlier */
   constructor(
     leases: readonly Lease[],
     modules: {
       readonly driver: Pick<FaultDriver, 'renew'>;
       readonly clock: Clock;
+      readonly sinceMs: number;
       readonly lapsed: (node: string, why: string) => void;
     },
   ) {
     this.#driver = modules.driver;
     this.#clock = modules.clock;
     this.#lapsed = modules.lapsed;
-    this.#running = Promise.all(leases.map((lease) => this.#keep(lease)));
+    this.#running = Promise.all(leases.map((lease) => this.#keep(lease, modules.sinceMs)));
   }
 
   /** Resolves when no renewal is under way any more: a renewal after a revert would bring the fault back. */
@@ -38,14 +40,15 @@ export class LeaseKeeper {
     await this.#running;
   }
 
-  async #keep({ id, spec: { at }, ttlMs }: Lease): Promise<void> {
+  async #keep({ id, spec: { at }, ttlMs }: Lease, sinceMs: number): Promise<void> {
     const { signal } = this.#stop;
     const everyMs = ttlMs / BEATS_PER_TTL;
-    let heldMs = this.#clock.nowMs();
+    let heldMs = sinceMs;
+    let askedMs = sinceMs;
     while (!signal.aborted) {
       try {
-        await this.#clock.sleep(everyMs, signal);
-        const askedMs = this.#clock.nowMs();
+        await this.#clock.sleep(Math.max(0, askedMs + everyMs - this.#clock.nowMs()), signal);
+        askedMs = this.#clock.nowMs();
         const gone = await withinBudget(
           `renewal of ${id}`,
           everyMs,

@@ -5,7 +5,7 @@ import { examine } from './doctor.ts';
 import { SshFaultDriver } from './ssh-fault-driver.ts';
 
 type Request = { readonly id: number; readonly op: string; readonly body: Record<string, unknown> };
-type Reply = object | 'silence' | 'cut';
+type Reply = object | 'silence' | 'cut' | 'noise';
 
 const { signal } = new AbortController();
 const opened: SshFaultDriver[] = [];
@@ -39,6 +39,7 @@ class FakeHost implements Host {
         this.asked.push(request);
         const reply = this.#reply(request);
         if (reply === 'cut') end(null);
+        else if (reply === 'noise') void writer.write('Last login: today');
         else if (reply !== 'silence') void writer.write(JSON.stringify({ id: request.id, ...reply }));
       },
       lines: lines.readable,
@@ -116,6 +117,11 @@ describe('faults over SSH', () => {
     const host = new FakeHost('a', () => ({ ok: false, code: 'FOREIGN_QDISC', message: 'eth0 has one' }));
     const refused = driverOf(host).driver.renew('a', ['f1.a'], 1_000, signal);
     await expect(refused).rejects.toMatchObject({ code: 'FOREIGN_QDISC', message: 'a: eth0 has one' });
+  });
+
+  it('call what is no answer a failure of the harness, never of the mesh', async () => {
+    const asked = driverOf(new FakeHost('a', () => 'noise')).driver.capabilities('a', signal);
+    await expect(asked).rejects.toMatchObject({ name: 'FaultError', code: 'FAULT_PROGRAM_UNREADABLE' });
   });
 
   it('look at what stands without the session, and know their own from leases of other runs', async () => {

@@ -1,6 +1,6 @@
 import { FaultError } from '../../kit/errors.ts';
 import type { HostLease } from '../../runner/faults/protocol.ts';
-import { DEPLOYED_UNITS } from '../deploy/deployed-host.ts';
+import { DEPLOYED_UNITS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
 import type {
   Capabilities,

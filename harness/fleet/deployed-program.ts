@@ -1,7 +1,7 @@
 import { BUNDLE_FILES } from '../../kit/bundle-digest.ts';
 import { FaultError } from '../../kit/errors.ts';
 import { missing, type Observation, seen } from '../../proofs/observation.ts';
-import { DEPLOYED_PATHS, DEPLOYED_UNITS } from '../deploy/deployed-host.ts';
+import { DEPLOYED_PATHS, DEPLOYED_UNITS } from './deployed-host.ts';
 import type { ExecOptions, Host } from './host.ts';
 
 type Limits = Pick<ExecOptions, 'budgetMs' | 'signal'>;

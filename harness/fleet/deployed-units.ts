@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { FaultError } from '../../kit/errors.ts';
-import { DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployedRole } from '../deploy/deployed-host.ts';
+import { DEPLOYED_ROLES, DEPLOYED_UNITS, type DeployedRole } from './deployed-host.ts';
 import type { ExecOptions, Host } from './host.ts';
 import type { UnitSight } from './unit-watch.ts';
 

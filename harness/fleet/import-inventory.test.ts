@@ -59,6 +59,7 @@ describe('an inventory from the files of OpenSSH', () => {
     const { text, notes } = importInventory(
       { text: CONFIG, file: 'config' },
       new KnownHosts(knownLines().join('\n')),
+      'me',
     );
     const { hosts, jumps } = parseInventory(text, '/home/x/fleet.toml');
     expect(hosts.map(({ name }) => name)).toEqual(['ams1', 'ams2', 'bastion', 'nyc', 'far']);
@@ -95,15 +96,15 @@ describe('an inventory from the files of OpenSSH', () => {
   });
 
   it('takes the names in known_hosts when there is nothing else', () => {
-    const { text } = importInventory(null, new KnownHosts(knownLines().join('\n')));
-    expect(parseInventory(text, 'f').hosts.map(({ ssh }) => [ssh.address, ssh.port])).toEqual([
-      ['198.51.100.20', 22],
-      ['198.51.100.2', 2222],
+    const { text } = importInventory(null, new KnownHosts(knownLines().join('\n')), 'me');
+    expect(parseInventory(text, 'f').hosts.map(({ ssh }) => [ssh.address, ssh.port, ssh.user])).toEqual([
+      ['198.51.100.20', 22, 'me'],
+      ['198.51.100.2', 2222, 'me'],
     ]);
   });
 
   it('says when there is nothing to take', () => {
-    expect(() => importInventory(null, new KnownHosts('# empty'))).toThrow(
+    expect(() => importInventory(null, new KnownHosts('# empty'), 'me')).toThrow(
       expect.objectContaining({ code: 'NOTHING_TO_IMPORT' }),
     );
   });

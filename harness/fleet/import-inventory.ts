@@ -26,23 +26,24 @@ export interface ImportedInventory {
 
 /**
  * Makes an inventory of the hosts that an `ssh_config` names (patterns left out), or, without one, of those in
- * `known_hosts`. Host keys come from `known_hosts`, where it has them.
+ * `known_hosts`. Host keys come from `known_hosts`, where it has them; without a user, it is `localUser`, as with ssh.
  * @throws UsageError `NOTHING_TO_IMPORT`; `TOML_VALUE` for what no inventory can hold
  */
 export function importInventory(
   sshConfig: { readonly text: string; readonly file: string } | null,
   knownHosts: KnownHosts,
+  localUser: string,
 ): ImportedInventory {
   const notes: string[] = [];
   const jumps = new Map<string, Entry>();
   const hosts: Entry[] = [];
   if (sshConfig === null) {
     for (const { host, port } of knownHosts.plainNames()) {
-      hosts.push(entryOf({ alias: host, address: host, port, user: 'root' }, knownHosts));
+      hosts.push(entryOf({ alias: host, address: host, port, user: localUser }, knownHosts));
     }
   } else {
     const config = SSHConfig.parse(sshConfig.text);
-    const settingsOf = (alias: string) => settings(config, alias);
+    const settingsOf = (alias: string) => settings(config, alias, localUser);
     const aliases = concreteAliases(config);
     for (const alias of aliases) {
       const set = settingsOf(alias);
@@ -104,7 +105,7 @@ function entryOf({ alias, address, port, user, key }: Settings, knownHosts: Know
   };
 }
 
-function settings(config: SSHConfig, alias: string): Settings {
+function settings(config: SSHConfig, alias: string, localUser: string): Settings {
   const set = config.compute(alias, { ignoreCase: true, matchExec: false });
   const value = (name: string): string | undefined => {
     const found = Object.entries(set).find(([key]) => key.toLowerCase() === name)?.[1];
@@ -115,7 +116,7 @@ function settings(config: SSHConfig, alias: string): Settings {
     alias,
     address: (value('hostname') ?? alias).replaceAll('%h', alias),
     port: Number(value('port') ?? DEFAULT_PORT),
-    user: value('user') ?? 'root',
+    user: value('user') ?? localUser, // as ssh does
     key: value('identityfile'),
     proxyJump: value('proxyjump'),
     proxyCommand: value('proxycommand'),

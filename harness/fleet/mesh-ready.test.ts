@@ -45,16 +45,16 @@ function hostOf(fake: FakeHost, clock: VirtualClock): ReadyHost {
   };
 }
 
-async function wait(fakes: readonly FakeHost[]) {
+async function wait(fakes: readonly FakeHost[], budgetMs = BUDGET_MS) {
   const clock = new VirtualClock();
   const hosts = fakes.map((fake) => hostOf(fake, clock));
   const waiting = waitForMesh(hosts, {
-    budgetMs: BUDGET_MS,
+    budgetMs,
     signal: new AbortController().signal,
     clock,
   });
   waiting.catch(() => {});
-  for (let step = 0; step < 12; step += 1) {
+  for (let step = 0; step < 60; step += 1) {
     await new Promise(setImmediate);
     await clock.advance(100);
   }
@@ -69,6 +69,12 @@ describe('waiting for the mesh', () => {
   it('does not ask for a UDP port where the platform cannot tell', async () => {
     const mesh = meshOf('a', 'b').map((fake) => ({ ...fake, bound: missing('absent', 'no socket table') }));
     expect(await wait(mesh)).toMatchObject({ liveLinks: 2 });
+  });
+
+  it('does not wait until time is up for a node that calls itself healthy and holds no port', async () => {
+    const mesh = meshOf('a', 'b');
+    Object.assign(mesh[0] ?? {}, { bound: seen(false) });
+    await expect(wait(mesh, 60_000)).rejects.toThrow(/within 5000 ms: a has not bound UDP/);
   });
 
   it.for([

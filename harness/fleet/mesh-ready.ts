@@ -7,6 +7,8 @@ import { isSeen, type Observation } from '../../proofs/observation.ts';
 import type { MeshHost } from './mesh-host.ts';
 
 const POLL_MS = 100;
+/** A node binds its port before it serves: one that calls itself healthy and holds none for this long never will. */
+const UNBOUND_AFTER_MS = 5_000;
 
 /** What of a host is looked at. */
 export interface ReadyHost extends Pick<MeshHost, 'name' | 'udpAddress' | 'udpPortBound'> {
@@ -23,6 +25,8 @@ interface HostState {
   readonly machineId: string | null;
   readonly peers: ReadonlySet<string>;
   readonly problem: string | null;
+  /** Waiting does not mend the problem, unless it was a glimpse between two states. */
+  readonly isUnbound: boolean;
 }
 
 /** The whole mesh stands. */
@@ -33,7 +37,7 @@ export interface ReadyMesh {
 
 /**
  * Waits for the real mesh: every node healthy, its UDP port bound by its own process (where the platform can tell),
- * and a live connection to each of the others.
+ * and a live connection to each of the others. A node that says it is well without its port is waited for 5 s only.
  * @throws FaultError `MESH_NOT_READY`, naming who lacks whom
  */
 export async function waitForMesh(
@@ -42,6 +46,7 @@ export async function waitForMesh(
 ): Promise<ReadyMesh> {
   const startedMs = clock.nowMs();
   const deadline = Deadline.in(budgetMs, clock);
+  const boundMs = new Map<string, number>(); // when each was last seen without that problem
   for (;;) {
     const states = await Promise.all(hosts.map((host) => look(host, deadline.remainingMs(), signal)));
     const lacks = states.map((state) => ({ node: state.host.name, why: lackOf(state, states) }));
@@ -50,11 +55,24 @@ export async function waitForMesh(
       const liveLinks = states.reduce((links, { peers }) => links + peers.size, 0);
       return { afterMs: clock.nowMs() - startedMs, liveLinks };
     }
-    if (deadline.remainingMs() <= POLL_MS) {
+    const nowMs = clock.nowMs();
+    for (const { host, isUnbound } of states)
+      if (!isUnbound || !boundMs.has(host.name)) boundMs.set(host.name, nowMs);
+    const isHopeless = states.some(
+      ({ host }) => nowMs - (boundMs.get(host.name) ?? nowMs) >= UNBOUND_AFTER_MS,
+    );
+    if (isHopeless || deadline.remainingMs() <= POLL_MS) {
       const text = open.map(({ node, why }) => `${node} ${why}`).join('; ');
-      throw new FaultError('MESH_NOT_READY', `no full mesh within ${budgetMs} ms: ${text}`, {
-        details: { budget_ms: budgetMs, lacks: Object.fromEntries(open.map(({ node, why }) => [node, why])) },
-      });
+      throw new FaultError(
+        'MESH_NOT_READY',
+        `no full mesh within ${Math.round(nowMs - startedMs)} ms: ${text}`,
+        {
+          details: {
+            budget_ms: budgetMs,
+            lacks: Object.fromEntries(open.map(({ node, why }) => [node, why])),
+          },
+        },
+      );
     }
     await clock.sleep(POLL_MS, signal);
   }
@@ -72,10 +90,17 @@ async function look(host: ReadyHost, timeoutMs: number, signal: AbortSignal): Pr
       health.status !== 'healthy'
         ? `is ${health.status}: ${health.degraded_reason ?? 'no reason given'}`
         : unboundBecause(bound, host.udpAddress);
-    return { host, machineId: agent.machine_id, peers: new Set(peers.peers.map(({ id }) => id)), problem };
+    return {
+      host,
+      machineId: agent.machine_id,
+      peers: new Set(peers.peers.map(({ id }) => id)),
+      problem,
+      isUnbound: health.status === 'healthy' && isSeen(bound) && !bound.seen,
+    };
   } catch (error) {
     signal.throwIfAborted();
-    return { host, machineId: null, peers: new Set(), problem: `does not answer: ${messageOf(error)}` };
+    const problem = `does not answer: ${messageOf(error)}`;
+    return { host, machineId: null, peers: new Set(), problem, isUnbound: false };
   }
 }
 

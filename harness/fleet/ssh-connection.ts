@@ -146,7 +146,7 @@ export async function openSocket(target: SshTarget, signal: AbortSignal): Promis
     };
   } catch (error) {
     jump.close();
-    if (codeOf(error) !== 'ECONNREFUSED') throw error;
+    signal.throwIfAborted();
     const why = `${target.address}:${target.port} cannot be reached through ${target.jump.name}: ${messageOf(error)}`;
     throw new HostError('HOST_UNREACHABLE', target.name, why, { cause: error });
   }

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePorts } from '../lab/free-ports.ts';
+import { TestAgent } from './fixture-agent.ts';
 import { sshdMissing, TestSshd } from './fixture-sshd.ts';
 import type { SshHost } from './ssh-host.ts';
 
@@ -132,6 +133,23 @@ describe.skipIf(missing !== null)(
       });
     });
 
+    it('logs in with a key of the agent, and says when there is no agent behind its socket', async () => {
+      const agent = await TestAgent.start(join(sshd.dir, 'user_key'));
+      vi.stubEnv('SSH_AUTH_SOCK', agent.socket);
+      try {
+        await using reached = await sshd.host({ identity: { agent: true } });
+        expect(await reached.exec(['echo', 'in'], within(10_000))).toMatchObject({ stdout: 'in\n' });
+        await agent[Symbol.asyncDispose]();
+        await using refused = await sshd.host({ identity: { agent: true } });
+        await expect(refused.exec(['true'], within(10_000))).rejects.toMatchObject({
+          code: 'HOST_AUTH',
+          message: expect.stringContaining('Failed to connect to agent'),
+        });
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    });
+
     it('goes through a jump host, each with its own pinned key', async () => {
       await using inner = await TestSshd.start();
       const jump = { ...(await sshd.target()), name: 'bastion' };
@@ -142,6 +160,22 @@ describe.skipIf(missing !== null)(
         code: 'HOST_KEY_UNKNOWN',
         host: 'bastion',
       });
+    });
+
+    it('tells a host that a jump host does not reach, or may not, from the loss of the jump host', async () => {
+      const jump = { ...(await sshd.target()), name: 'bastion' };
+      const [port = 0] = await freePorts('tcp', '127.0.0.1', 1);
+      await using closed = await sshd.host({ name: 'inside', port, jump });
+      await using strict = await TestSshd.start({ config: ['AllowTcpForwarding no'] });
+      const barred = { ...(await strict.target()), name: 'bastion' };
+      await using forbidden = await sshd.host({ name: 'inside', jump: barred });
+      for (const host of [closed, forbidden]) {
+        await expect(host.exec(['true'], within(10_000))).rejects.toMatchObject({
+          code: 'HOST_UNREACHABLE',
+          host: 'inside',
+          message: expect.stringContaining('through bastion'),
+        });
+      }
     });
 
     it('goes through a proxy command, and repeats its last words when it fails', async () => {

@@ -70,10 +70,13 @@ async function handshake(
   accept: (shown: ShownHostKey) => boolean,
 ): Promise<void> {
   signal.throwIfAborted();
+  let agentError: Error | null = null;
   await new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     client.on('error', (error) => {
-      if (error.level !== 'agent') reject(error); // one key of the agent did not work; the next is tried
+      // One key of the agent did not work; the next is tried, and the last error tells that there is none.
+      if (error.level === 'agent') agentError = error;
+      else reject(agentError === null ? error : Object.assign(error, { cause: agentError }));
     });
     client.once('ready', resolve);
     client.once('close', () => reject(new Error('the connection was closed')));
@@ -96,10 +99,16 @@ async function loginProblem(target: SshTarget, socket: SshSocket, error: unknown
   if (error instanceof HostError) return error; // a jump host on the way
   if (level === 'client-authentication' || /too many authentication failures/i.test(message)) {
     const shown = 'agent' in identity ? 'a key of the agent' : `key ${identity.keyFile}`;
-    return new HostError('HOST_AUTH', name, `sshd does not let ${user} in with ${shown}: ${message}`, {
-      details: { user },
-      cause: error,
-    });
+    const agent = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : '';
+    return new HostError(
+      'HOST_AUTH',
+      name,
+      `sshd does not let ${user} in with ${shown}: ${message}${agent}`,
+      {
+        details: { user },
+        cause: error,
+      },
+    );
   }
   const words = await socket.lastWords();
   const why = words === '' ? message : `${message}: ${words.replaceAll(/\s+/g, ' ')}`;
@@ -108,7 +117,7 @@ async function loginProblem(target: SshTarget, socket: SshSocket, error: unknown
     name,
     `no SSH connection to ${target.address}:${target.port}: ${why}`,
     {
-      details: { dropped: message === DROPPED },
+      details: { dropped: message === DROPPED && words === '' }, // a proxy command that says why will say it again
       cause: error,
     },
   );

@@ -47,12 +47,15 @@ export async function connectDirectly(
   return { stream: socket, lastWords: async () => '', close: () => socket.destroy() };
 }
 
-/** Starts the proxy command of `target`; its standard streams are the connection. */
+/**
+ * Starts the proxy command of `target`; its standard streams are the connection. It has a process group of its own: Ctrl-C
+ * at the terminal goes to whoever is in ours, and what is in hand on the host may still need the way there.
+ */
 export function connectByCommand(target: SshTarget, command: readonly string[]): SshSocket {
   const [program = '', ...args] = command.map((argument) =>
     argument.replaceAll('{host}', target.address).replaceAll('{port}', String(target.port)),
   );
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let words = '';
   const say = (text: string) => {
@@ -71,9 +74,10 @@ export function connectByCommand(target: SshTarget, command: readonly string[]):
     },
     close: () => {
       stream.destroy();
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      const killing = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      const { pid } = child;
+      if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      process.kill(-pid, 'SIGTERM');
+      const killing = setTimeout(() => process.kill(-pid, 'SIGKILL'), KILL_AFTER_MS);
       child.once('exit', () => clearTimeout(killing));
     },
   };

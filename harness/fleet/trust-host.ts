@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../../kit/durable-file.ts';
 import { UsageError } from '../../kit/errors.ts';
-import { replaceFile } from '../../proofs/durable-file.ts';
 import { fetchHostKey } from './fetch-host-key.ts';
 import { findTarget, readInventory } from './inventory.ts';
 import { recordHostKey } from './record-host-key.ts';

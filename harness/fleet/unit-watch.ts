@@ -1,4 +1,4 @@
-import type { DeployedRole } from '../deploy/deployed-host.ts';
+import type { DeployedRole } from './deployed-host.ts';
 
 /** A unit as systemd shows it at one moment. */
 export interface UnitSight {

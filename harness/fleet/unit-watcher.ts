@@ -2,7 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, messageOf } from '../../kit/errors.ts';
-import type { DeployedRole } from '../deploy/deployed-host.ts';
+import type { DeployedRole } from './deployed-host.ts';
 import { type LastWords, lastWordsOf, lookAtUnits } from './deployed-units.ts';
 import type { Host } from './host.ts';
 import type { ControlChange, Fleet, ProcessEnd } from './mesh-host.ts';

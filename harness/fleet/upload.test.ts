@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../kit/hash.ts';
@@ -67,6 +67,18 @@ describe.skipIf(missing !== null)(`uploads${missing === null ? '' : ` (skipped: 
       code: 'HOST_UPLOAD',
       message: expect.stringMatching(said),
     });
+  });
+
+  it('keeps no file open when the host cannot be reached', async () => {
+    const from = join(sshd.dir, 'unsent');
+    await writeFile(from, 'unsent');
+    await using away = await sshd.host({ identity: { keyFile: '/no/such/key' } });
+    await expect(away.writeFile('/x', { file: from }, { ...within, mode: 0o600 })).rejects.toThrow(
+      '/no/such/key',
+    );
+    const fds = await readdir('/proc/self/fd');
+    const open = await Promise.all(fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(open).not.toContain(from);
   });
 
   it('leaves nothing behind when the host is lost half-way', async () => {

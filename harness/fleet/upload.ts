@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { sha256Hex } from '../../kit/hash.ts';
+import { CHOOSE_DIGEST } from './digest-command.ts';
 import type { ExecResult } from './host.ts';
 import { HostError } from './host-error.ts';
 
@@ -13,11 +15,12 @@ const CORRUPTED = 86;
  */
 const RECEIVE = `set -eu
 umask 077
+${CHOOSE_DIGEST}
 new=$(mktemp "$1.XXXXXXXX")
 trap 'rm -f -- "$new"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 cat >"$new"
-got=$(sha256sum <"$new")
+got=$($digest <"$new")
 [ "\${got%% *}" = "$3" ] || { echo "\${got%% *}"; exit ${CORRUPTED}; }
 chmod "$2" "$new"
 sync "$new" 2>/dev/null || sync
@@ -37,10 +40,25 @@ export async function upload(
   mode: number,
   run: RunFed,
 ): Promise<void> {
-  const sha256 = await sha256Of(content);
+  if (content instanceof Uint8Array)
+    return await send(host, path, mode, sha256Hex(content), (argv) => run(argv, content));
+  // Opened once: what is sent is the very file whose digest was taken, and it is closed whatever becomes of the sending.
+  await using file = await open(content.file);
+  const read = () => file.createReadStream({ start: 0, autoClose: false });
+  const hash = createHash('sha256');
+  await pipeline(read(), hash);
+  await send(host, path, mode, hash.digest('hex'), (argv) => run(argv, read()));
+}
+
+async function send(
+  host: string,
+  path: string,
+  mode: number,
+  sha256: string,
+  run: (argv: readonly string[]) => Promise<ExecResult>,
+): Promise<void> {
   const argv = ['sh', '-c', RECEIVE, 'sh', path, mode.toString(8), sha256];
-  const source = content instanceof Uint8Array ? content : createReadStream(content.file);
-  const { code, stdout, stderr } = await run(argv, source);
+  const { code, stdout, stderr } = await run(argv);
   if (code === 0) return;
   const said = stderr.trim();
   const why =
@@ -59,11 +77,4 @@ function reasonOf(code: number, stderr: string): string {
   if (/permission denied/i.test(stderr)) return 'permission';
   if (/no such file or directory/i.test(stderr)) return 'no_directory';
   return 'other';
-}
-
-async function sha256Of(content: Uint8Array | { readonly file: string }): Promise<string> {
-  const hash = createHash('sha256');
-  if (content instanceof Uint8Array) hash.update(content);
-  else await pipeline(createReadStream(content.file), hash);
-  return hash.digest('hex');
 }

@@ -126,11 +126,6 @@ export class MeshChild {
     }
   }
 
-  /** Lets it go on, should it be paused. */
-  resume(): void {
-    if (this.#exit === undefined) this.#child.nodeChildProcess.kill('SIGCONT');
-  }
-
   #watchExit(): Promise<ChildExit> {
     const { nodeChildProcess } = this.#child;
     return new Promise((resolve) => {

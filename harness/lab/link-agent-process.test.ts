@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../kit/deadline.ts';
 import { figuresToWire, UNTOUCHED } from './link-agent/link-figures.ts';
@@ -174,6 +175,18 @@ describe.skipIf(process.platform !== 'linux')('a process paused by the link agen
     await stateBecomes(pid, (state) => state === 'T');
     await agent.stop();
     expect(await stateBecomes(pid, (state) => state === 'S')).toBe('S');
+  });
+
+  it('goes on, and its lease is gone, when nothing would undo the pause any more', async () => {
+    const pid = sleeper();
+    await pause(pid, 60_000);
+    await stateBecomes(pid, (state) => state === 'T');
+    const undo = Number(readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8'));
+    process.kill(undo, 'SIGKILL');
+    expect(await stateBecomes(pid, (state) => state === 'S')).toBe('S');
+    expect(await agent.ask({ op: 'renew', ids: ['pause'], ttl_ms: 1_000 }, signal())).toEqual({
+      gone: ['pause'],
+    });
   });
 
   it('cannot be one that is gone', async () => {

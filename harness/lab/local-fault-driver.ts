@@ -35,6 +35,8 @@ interface DriverModules {
 export class LocalFaultDriver implements FaultDriver {
   readonly #modules: DriverModules;
   readonly #stops = new StopLeases();
+  /** By node and role, the latest pause: a process that is found paused when its lease is gone was paused by it. */
+  readonly #lastPause = new Map<string, { readonly pid: number; readonly leaseId: string }>();
 
   constructor(modules: DriverModules) {
     this.#modules = modules;
@@ -55,6 +57,9 @@ export class LocalFaultDriver implements FaultDriver {
       return;
     }
     const agentSpec = this.#agentSpec(spec, member);
+    if (spec.kind === 'pause' && agentSpec.kind === 'pause') {
+      this.#lastPause.set(`${spec.at} ${spec.role}`, { pid: agentSpec.pid, leaseId: id });
+    }
     await this.#agent().ask({ op: 'apply', lease: { id, ttl_ms: ttlMs, spec: agentSpec } }, signal);
   }
 
@@ -88,7 +93,9 @@ export class LocalFaultDriver implements FaultDriver {
     const left = ROLES.flatMap((role) => {
       const pid = runningPid(member, role);
       if (pid === null || pausedPids.includes(pid) || readProcessStat(pid)?.state !== 'T') return [];
-      return [{ leaseId: null, what: `${role} (process ${pid}) paused, with no lease to it` }];
+      const last = this.#lastPause.get(`${node} ${role}`);
+      const leaseId = last?.pid === pid ? last.leaseId : null;
+      return [{ leaseId, what: `${role} (process ${pid}) paused, with no lease to it` }];
     });
     return [...stopped, ...leased, ...left].map((fault) => ({ at: node, runId: null, ...fault }));
   }

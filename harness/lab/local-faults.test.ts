@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,6 +169,18 @@ describe('a local mesh behind a link proxy', () => {
   });
 
   it.skipIf(process.platform !== 'linux')(
+    'shows a pause as that of its lease when it outlives it',
+    async () => {
+      const running = await start('direct');
+      await running.faults.apply(lease({ kind: 'pause', at: 'b', role: 'node' }), signal());
+      await running.faults.revert('b', ['f1.b'], signal());
+      process.kill(await pidOf(running, 'b'), 'SIGSTOP');
+      await stateBecomes(running, 'b', 'paused');
+      expect(await running.faults.standing('b', signal())).toMatchObject([{ leaseId: 'f1.b' }]);
+    },
+  );
+
+  it.skipIf(process.platform !== 'linux')(
     'is told as broken when the agent dies, and nothing stays paused',
     async () => {
       const running = await start('direct');
@@ -192,7 +205,10 @@ describe('a local mesh behind a link proxy', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('a harness that is killed while its faults stand', () => {
-  it('leaves no process, paused or not', async () => {
+  it.for([
+    ['alone', []],
+    ['with the link agent at the same instant', ['agent']],
+  ] as const)('%s leaves no process, paused or not', async ([, alsoKilled]) => {
     const source = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
     const child = spawn(
       process.execPath,
@@ -220,13 +236,17 @@ describe.skipIf(process.platform !== 'linux')('a harness that is killed while it
     try {
       await until('its faults', () => (said.includes('standing') ? true : undefined), SOON);
       pids.push(...said.slice(0, -1).map(Number));
-      expect(pids).toHaveLength(5);
+      const agent = pids.at(-1) ?? 0;
+      pids.push(...childrenOf(agent));
+      expect(pids).toHaveLength(7); // two nodes, two runners, the agent, and what undoes each pause
       await until(
         'the pauses',
         () => (pids.filter((pid) => stateAt(pid) === 'T').length === 2 ? true : undefined),
         SOON,
       );
-      child.kill('SIGKILL');
+      const killed = [child.pid ?? 0, ...(alsoKilled.length > 0 ? [agent] : [])];
+      for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
+        for (const pid of killed) process.kill(pid, signal);
       await once(child, 'exit');
       await until('no process', () => (pids.every((pid) => stateAt(pid) === null) ? true : undefined), SOON);
     } finally {
@@ -235,6 +255,11 @@ describe.skipIf(process.platform !== 'linux')('a harness that is killed while it
     }
   });
 });
+
+function childrenOf(pid: number): readonly number[] {
+  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return listed === '' ? [] : listed.split(' ').map(Number);
+}
 
 /** Its state, or null when it is gone or only waits to be collected. */
 function stateAt(pid: number): string | null {

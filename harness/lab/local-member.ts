@@ -143,11 +143,6 @@ export class LocalMember {
     });
   }
 
-  /** Lets its processes go on, should they be paused. */
-  resume(): void {
-    for (const child of this.#processes.values()) child.resume();
-  }
-
   /** From now on nothing is started any more. */
   close(): void {
     this.#isClosed = true;

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +87,13 @@ describe('the end of a process of a local mesh that is being stopped', () => {
     for (const pid of nodePids) process.kill(pid, 'SIGTERM');
     await stopping;
     expect(ends).toEqual(nodePids.map(() => ({ code: 0, expected: 'unexpected' })));
+  });
+
+  it('comes whatever went wrong before its turn', async () => {
+    const mesh = await start(ORDERLY, ORDERLY);
+    mesh.faults.close = () => Promise.reject(new Error('a fault that does not end'));
+    await expect(mesh.stop()).rejects.toThrow('a fault that does not end');
+    expect(nodePids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
   it('is a fault naming it when it had to be killed', async () => {

@@ -163,10 +163,7 @@ export class LocalMesh implements Fleet {
   async #startLinks(plan: LinkPlan, signal: AbortSignal): Promise<void> {
     const links = await LocalLinks.start(plan, this.#options.linkSeed ?? 0, signal);
     this.#links = links;
-    void links.lost.then((error) => {
-      for (const member of this.#members) member.resume(); // what the agent had paused, nobody else lets go on
-      this.#options.onBroken?.(error);
-    });
+    void links.lost.then((error) => this.#options.onBroken?.(error));
     await links.open(
       this.#members.map(({ name, udpPort }) => ({ name, host: HOST, port: udpPort })),
       signal,
@@ -207,22 +204,27 @@ export class LocalMesh implements Fleet {
     };
   }
 
+  /** Every step is taken, whatever became of those before it. */
   async #stop(): Promise<void> {
     for (const member of this.#members) member.close();
-    const stopAll = (role: Role) => Promise.all(this.#members.map((member) => member.stop(role)));
-    try {
-      await Promise.all([this.faults.close(), this.outsiders.close()]);
-      const runners = stopAll('runner');
-      await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
-      await Promise.all([runners, stopAll('node')]);
-      await this.#links?.stop();
-      const killed = this.#members.flatMap((member) => [...member.killed]);
-      if (killed.length > 0) throw killedError(killed);
-    } finally {
-      await this.#links?.stop();
-      await Promise.all(this.hosts.map((host) => host.node.close()));
+    await using steps = new AsyncDisposableStack(); // taken from the last to the first
+    steps.defer(async () => {
       if (this.#home !== undefined) await rm(this.#home, { recursive: true, force: true, maxRetries: 3 });
-    }
+    });
+    steps.defer(async () => void (await Promise.all(this.hosts.map((host) => host.node.close()))));
+    steps.defer(() => this.#links?.stop());
+    steps.defer(() => this.#stopProcesses());
+    steps.defer(() => this.outsiders.close());
+    steps.defer(() => this.faults.close());
+  }
+
+  async #stopProcesses(): Promise<void> {
+    const stopAll = (role: Role) => Promise.all(this.#members.map((member) => member.stop(role)));
+    const runners = stopAll('runner');
+    await withinBudget('the runners to stop', RUNNERS_AHEAD_MS, () => runners).catch(() => {}); // waited for below
+    await Promise.all([runners, stopAll('node')]);
+    const killed = this.#members.flatMap((member) => [...member.killed]);
+    if (killed.length > 0) throw killedError(killed);
   }
 }
 

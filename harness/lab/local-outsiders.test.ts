@@ -32,7 +32,8 @@ describe('outsiders', { timeout: 60_000 }, () => {
       await until('the attack to be felt', () => felt(target) || undefined, soon);
       const isTold = async () => {
         const [report] = await joined.report();
-        return report?.kind === kind && report.dialled > 0 ? report : undefined;
+        const { handshakes, refused } = report ?? { handshakes: 0, refused: 0 };
+        return report?.kind === kind && handshakes + refused > 0 ? report : undefined; // its first dial is over
       };
       const report = await until('a report', isTold, soon);
       expect(report.handshakes > 0).toBe(kind !== 'stranger');

@@ -1,7 +1,8 @@
 interface StopLease {
   readonly node: string;
   readonly undo: () => Promise<void>;
-  timer: NodeJS.Timeout;
+  /** Null while it is being undone: from then on nobody can renew it. */
+  timer: NodeJS.Timeout | null;
 }
 
 /** Processes that are kept from running, each until its time is up. One process has at most a few. */
@@ -17,19 +18,20 @@ export class StopLeases {
   /** Whether it stood and has its time renewed. */
   renew(id: string, ttlMs: number): boolean {
     const lease = this.#leases.get(id);
-    if (lease === undefined) return false;
+    if (lease === undefined || lease.timer === null) return false;
     clearTimeout(lease.timer);
     lease.timer = this.#timer(id, ttlMs);
     return true;
   }
 
-  /** Undoes it, if it stands. */
+  /** Undoes it, if it stands. One that cannot be undone still stands, which the look at what stands tells. */
   async end(id: string): Promise<void> {
     const lease = this.#leases.get(id);
     if (lease === undefined) return;
-    clearTimeout(lease.timer);
+    if (lease.timer !== null) clearTimeout(lease.timer);
+    lease.timer = null;
     await lease.undo();
-    this.#leases.delete(id);
+    if (this.#leases.get(id) === lease) this.#leases.delete(id);
   }
 
   async endAll(): Promise<void> {
@@ -42,7 +44,6 @@ export class StopLeases {
   }
 
   #timer(id: string, ttlMs: number): NodeJS.Timeout {
-    // A process that cannot be started is a lease that still stands, which the look at what stands tells.
     return setTimeout(() => void this.end(id).catch(() => {}), ttlMs).unref();
   }
 }

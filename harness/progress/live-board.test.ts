@@ -29,7 +29,7 @@ describe('the live board', () => {
     const text = draw(board, 10_000);
     expect(text).toContain('window 1/3 · baseline');
     expect(text).toContain('pairs 1/6');
-    expect(text).toContain('about 1 min 50 s left');
+    expect(text).toContain('about 1 m 50 s left');
     expect(text.match(/✓/g)).toHaveLength(1);
   });
 
@@ -64,7 +64,7 @@ describe('the live board', () => {
     } as const;
     board = advance(board, judged, 80_000);
     board = advance(board, { event: 'window_missed', window: 2, why: 'late' }, 80_000);
-    expect(draw(board, 100_000)).toMatch(/windows ●○· 2\/3 · 1 min 40 s · about 1 min 40 s left/);
+    expect(draw(board, 100_000)).toMatch(/windows ●○· 2\/3 · 1 m 40 s · about 1 m 40 s left/);
   });
 
   it('says that it is stopping once it was asked to', () => {

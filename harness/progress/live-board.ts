@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { VerdictWord } from '../../proofs/evidence.ts';
 import type { PlannedPair } from '../../proofs/plan-schema.ts';
-import { span } from './describe-event.ts';
+import { shortDuration } from '../../proofs/reports/cells.ts';
 import type { EventOf, ProgressEvent } from './progress.ts';
 
 /** What the live view shows; a fold over the events, drawn afresh on each change. */
@@ -128,7 +128,7 @@ function statusLine(board: Board, nowMs: number): string {
 function doing({ run, stopping, scenario, window, nextWindowAtMs, outcomes }: Board, nowMs: number): string {
   if (stopping === 'yes') return 'stopping';
   if (scenario !== null) return `window ${window}/${run.windows} · ${scenario}`;
-  if (nextWindowAtMs !== null) return `next window in ${span(Math.max(0, nextWindowAtMs - nowMs))}`;
+  if (nextWindowAtMs !== null) return `next window in ${shortDuration(Math.max(0, nextWindowAtMs - nowMs))}`;
   return outcomes.length >= run.windows ? 'judging' : 'getting ready';
 }
 
@@ -148,8 +148,8 @@ function windowsLine(board: Board, nowMs: number): string {
   });
   const open = Math.min(MARKS_SHOWN - marks.length, Math.max(0, run.windows - outcomes.length));
   const leftMs = timeLeftMs(board, nowMs);
-  const eta = leftMs === null ? '' : ` · about ${span(leftMs)} left`;
-  return `windows ${marks.join('')}${styleText('dim', '·'.repeat(open))} ${outcomes.length}/${run.windows} · ${span(nowMs - board.startedMs)}${eta}`;
+  const eta = leftMs === null ? '' : ` · about ${shortDuration(leftMs)} left`;
+  return `windows ${marks.join('')}${styleText('dim', '·'.repeat(open))} ${outcomes.length}/${run.windows} · ${shortDuration(nowMs - board.startedMs)}${eta}`;
 }
 
 /** Until the last window of the grid starts, and as long as the newest took; null before the first. */

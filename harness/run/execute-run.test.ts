@@ -9,6 +9,7 @@ import { noFaults } from '../faults/no-faults.ts';
 import type { Fleet, MeshHost } from '../fleet/mesh-host.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
 import { executeRun } from './execute-run.ts';
+import { FIXTURE_OPTIONS } from './fixture-plan.ts';
 import { InterruptError } from './interrupt-error.ts';
 import { judgeProof } from './judge-proof.ts';
 
@@ -27,20 +28,7 @@ function run(
   signal: AbortSignal = new AbortController().signal,
 ) {
   return executeRun(
-    {
-      command: ['run'],
-      nodes: ['a', 'b'].map((name) => ({ name, region: null })),
-      anchor: 'a',
-      control: 'loopback',
-      expectPath: 'raw_quic_acked',
-      scenarios: [{ name: 'baseline', options: {} }],
-      soak: null,
-      gate: 'limited-production',
-      proofDir,
-      seed: 1,
-      discoverMs: 1_000,
-      telemetryEveryMs: 1_000,
-    },
+    { ...FIXTURE_OPTIONS, scenarios: [{ name: 'baseline', options: {} }], proofDir },
     {
       bundle: { sha256: 'b'.repeat(64) },
       network: 'n',

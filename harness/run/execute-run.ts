@@ -8,6 +8,7 @@ import { ProofDirectory } from '../../proofs/proof-directory.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import type { Fleet } from '../fleet/mesh-host.ts';
 import type { Progress } from '../progress/progress.ts';
+import { VERSION } from '../version.ts';
 import { checkGateFits } from './check-gate-fits.ts';
 import { checkSafety } from './check-safety.ts';
 import { concludeRun } from './conclude-run.ts';
@@ -20,7 +21,6 @@ import { endingsOf } from './run-ending.ts';
 import { runEnvironment } from './run-environment.ts';
 import { RunLedger } from './run-ledger.ts';
 import type { RunOptions } from './run-options.ts';
-import { VERSION } from './version.ts';
 
 /** What a run needs from outside: where its nodes come from, and who watches. */
 export interface RunModules {

@@ -1,34 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../kit/errors.ts';
+import { fixtureLinks } from '../../proofs/fixture.ts';
+import { FIXTURE_FACTS, FIXTURE_OPTIONS } from './fixture-plan.ts';
 import { makePlan } from './make-plan.ts';
 import type { RunOptions } from './run-options.ts';
 
 const OPTIONS: RunOptions = {
-  command: ['run'],
+  ...FIXTURE_OPTIONS,
   nodes: ['nyc', 'sfo', 'sydney'].map((name) => ({ name, region: null })),
   anchor: 'nyc',
-  control: 'loopback',
-  expectPath: 'raw_quic_acked',
   scenarios: [{ name: 'baseline', options: {} }],
   soak: { durationMs: 3_600_000, intervalMs: 600_000 },
-  gate: 'broad-launch',
-  proofDir: null,
-  seed: 1,
-  discoverMs: 1,
-  telemetryEveryMs: 5_000,
-};
-const FACTS = {
-  runId: 'r',
-  createdWallMs: 0,
-  seed: 1,
-  network: 'test',
-  gate: { name: 'broad-launch', sha256: 'a'.repeat(64) },
-  bundleSha256: 'b'.repeat(64),
 };
 
 describe('the plan of a run', () => {
   it('holds every directed pair of the roster and every window of the soak', () => {
-    const plan = makePlan(OPTIONS, FACTS);
+    const plan = makePlan(OPTIONS, FIXTURE_FACTS);
     expect(plan.pairs).toEqual([
       ['nyc', 'sfo'],
       ['nyc', 'sydney'],
@@ -41,9 +28,17 @@ describe('the plan of a run', () => {
   });
 
   it('fills in the defaults of every scenario, so that they are sealed too', () => {
-    expect(makePlan(OPTIONS, FACTS).scenarios).toEqual([
+    expect(makePlan(OPTIONS, FIXTURE_FACTS).scenarios).toEqual([
       { name: 'baseline', destructive: null, options: { settle_secs: 60 } },
     ]);
+  });
+
+  it('seals the links that the mesh is put behind, of all its pairs', () => {
+    const { pairs } = makePlan(OPTIONS, FIXTURE_FACTS);
+    const links = fixtureLinks(pairs);
+    expect(makePlan({ ...OPTIONS, links }, FIXTURE_FACTS).links).toEqual(links);
+    const lacking = { ...OPTIONS, links: fixtureLinks(pairs.slice(1)) };
+    expect(() => makePlan(lacking, FIXTURE_FACTS)).toThrow(/lacks nyc→sfo/);
   });
 
   it.for([
@@ -56,7 +51,7 @@ describe('the plan of a run', () => {
       /settle_secs is -1/,
     ],
   ] as const)('refuses %s, naming it', ([, options, message]) => {
-    expect(() => makePlan(options, FACTS)).toThrow(UsageError);
-    expect(() => makePlan(options, FACTS)).toThrow(message);
+    expect(() => makePlan(options, FIXTURE_FACTS)).toThrow(UsageError);
+    expect(() => makePlan(options, FIXTURE_FACTS)).toThrow(message);
   });
 });

@@ -48,6 +48,7 @@ export function makePlan(options: RunOptions, facts: PlanFacts): Plan {
       every_ms: options.telemetryEveryMs,
       deadline_ms: options.telemetryEveryMs * TELEMETRY_DEADLINE_SHARE,
     },
+    ...(options.links && { links: options.links }),
     safety: options.safety ?? HARMLESS,
     gate: facts.gate,
     bundle_sha256: facts.bundleSha256,

@@ -3,7 +3,7 @@ import { judge } from '../../gates/judge.ts';
 import { parseGate } from '../../gates/parse-gate.ts';
 import { DOCUMENT_NAMES, type DocumentName, type StoredDocument } from '../../proofs/evidence.ts';
 import { type Observation, seen } from '../../proofs/observation.ts';
-import { makePlan } from './make-plan.ts';
+import { fixturePlan } from './fixture-plan.ts';
 import { RunLedger } from './run-ledger.ts';
 
 const WINDOWS = 1_000;
@@ -21,30 +21,10 @@ why = "w"
 `,
   'mine.toml',
 );
-const PLAN = makePlan(
-  {
-    command: [],
-    nodes: NODES.map((name) => ({ name, region: null })),
-    anchor: 'a',
-    control: 'loopback',
-    expectPath: 'raw_quic_acked',
-    scenarios: [{ name: 'baseline', options: {} }],
-    soak: { durationMs: WINDOWS, intervalMs: 1 },
-    gate: 'mine',
-    proofDir: null,
-    seed: 1,
-    discoverMs: 1,
-    telemetryEveryMs: 1_000,
-  },
-  {
-    runId: 'r',
-    createdWallMs: 0,
-    seed: 1,
-    network: 'n',
-    gate: { name: 'mine', sha256: 'a'.repeat(64) },
-    bundleSha256: 'b'.repeat(64),
-  },
-);
+const PLAN = fixturePlan({
+  scenarios: [{ name: 'baseline', options: {} }],
+  soak: { durationMs: WINDOWS, intervalMs: 1 },
+});
 
 /** One window of a soak in which node a drops a message between windows 3 and 4, and none else ever. */
 async function runWindow(ledger: RunLedger, window: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PlannedLinks } from '../../proofs/planned-links.ts';
 import type { Safety } from '../../proofs/safety-schema.ts';
 
 /** A scenario asked for, with the options that the operator set; the rest are its defaults. */
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly seed: number | null;
   readonly discoverMs: number;
   readonly telemetryEveryMs: number;
+  /** The links that a local mesh is put behind. */
+  readonly links?: PlannedLinks;
   /** What the operator allows to be harmed, and what ends the run; nothing when left out. */
   readonly safety?: Safety;
 }

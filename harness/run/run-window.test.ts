@@ -6,44 +6,20 @@ import { FaultController } from '../faults/fault-controller.ts';
 import { FixtureDriver } from '../faults/fixture-driver.ts';
 import type { ControlChannel } from '../matrix/control-channel.ts';
 import { ControlError } from '../matrix/control-error.ts';
-import { makePlan } from './make-plan.ts';
+import { fixturePlan } from './fixture-plan.ts';
 import { RunTelemetry } from './run-telemetry.ts';
 import { runWindow } from './run-window.ts';
 
-const PLAN = makePlan(
-  {
-    command: [],
-    nodes: ['a', 'b'].map((name) => ({ name, region: null })),
-    anchor: 'a',
-    control: 'loopback',
-    expectPath: 'raw_quic_acked',
-    scenarios: [{ name: 'fanout_burst', options: { settle_secs: 0.1 } }],
-    soak: null,
-    gate: 'g',
-    proofDir: null,
-    seed: 1,
-    discoverMs: 1,
-    telemetryEveryMs: 1_000,
-  },
-  {
-    runId: 'r',
-    createdWallMs: 0,
-    seed: 1,
-    network: 'n',
-    gate: { name: 'g', sha256: 'a'.repeat(64) },
-    bundleSha256: 'b'.repeat(64),
-  },
-);
+const PLAN = fixturePlan({ scenarios: [{ name: 'fanout_burst', options: { settle_secs: 0.1 } }] });
 
-/** What became of a burst whose every call ends with `error`. */
-async function outcomeOf(error: Error) {
+/** What became of a scenario that is planned alone, with that control channel. */
+async function outcomeWith(plan: typeof PLAN, calls: Pick<ControlChannel, 'send' | 'call'>) {
   const records: EvidenceRecord[] = [];
   const record = async (entry: EvidenceRecord) => {
     records.push(entry);
   };
   const channel: ControlChannel = {
-    send: () => Promise.reject(error),
-    call: () => Promise.reject(error),
+    ...calls,
     onResult: () => () => {},
     tally: () => new Map(),
     close: async () => {},
@@ -51,12 +27,14 @@ async function outcomeOf(error: Error) {
   const progress = { show: () => {}, close: () => {} };
   const ledger = { record, storeDocument: () => Promise.reject(new Error('no document')) };
   const telemetry = new RunTelemetry({ everyMs: 1_000, deadlineMs: 800 }, { hosts: [], ledger, progress });
-  const identities = new Map();
+  const identities = new Map(
+    plan.roster.map(({ name }) => [name, { agentId: `agent ${name}`, machineId: name }]),
+  );
   const driver = new FixtureDriver();
   const faults = new FaultController({
     driver,
     fleet: { anchor: 'a', nodes: ['a', 'b'] },
-    safety: PLAN.safety,
+    safety: plan.safety,
     record,
     progress,
     clock: realClock,
@@ -64,12 +42,16 @@ async function outcomeOf(error: Error) {
     bootIdOf: driver.bootIdOf,
   });
   await runWindow(
-    { plan: PLAN, hosts: [], identities, channel, telemetry, faults, record, progress, enter: () => {} },
+    { plan, hosts: [], identities, channel, telemetry, faults, record, progress, enter: () => {} },
     1,
     new AbortController().signal,
   );
   return records.find((entry) => entry.type === 'scenario_finished');
 }
+
+/** What became of a burst whose every call ends with `error`. */
+const outcomeOf = (error: Error) =>
+  outcomeWith(PLAN, { send: () => Promise.reject(error), call: () => Promise.reject(error) });
 
 describe('a scenario that cannot be carried out', () => {
   it.for([
@@ -86,4 +68,18 @@ describe('a scenario that cannot be carried out', () => {
   it('for another reason failed', async () => {
     expect(await outcomeOf(new TypeError('x'))).toMatchObject({ outcome: 'failed', why: 'UNKNOWN: x' });
   });
+});
+
+it('ends with the scenario whatever that left under way', async () => {
+  const given: AbortSignal[] = [];
+  const send: ControlChannel['send'] = async (_node, _action, _params, { signal }) => {
+    if (signal) given.push(signal);
+    return 'taken';
+  };
+  const baseline = fixturePlan({ scenarios: [{ name: 'baseline', options: { settle_secs: 0.1 } }] });
+  expect(await outcomeWith(baseline, { send, call: () => new Promise(() => {}) })).toMatchObject({
+    outcome: 'ran',
+  });
+  expect(given.length).toBeGreaterThan(0);
+  expect(given.every(({ aborted }) => aborted)).toBe(true);
 });

@@ -60,8 +60,8 @@ interface Outcome {
 }
 
 /**
- * Runs the scenario and ends every fault that it leaves behind, however it ends. A run that is told to end heals at once,
- * without waiting for the scenario to notice.
+ * Runs the scenario and ends every fault and every wait that it leaves behind, however it ends. A run that is told to end
+ * heals at once, without waiting for the scenario to notice.
  */
 async function withFaultsHealed(
   modules: WindowModules,
@@ -70,17 +70,20 @@ async function withFaultsHealed(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const session = modules.faults.openSession(at);
+  const over = new AbortController();
+  const within = AbortSignal.any([signal, over.signal]);
   const abort = Promise.withResolvers<Outcome>();
   const onAbort = () => abort.resolve({ outcome: 'not_run', why: messageOf(signal.reason) });
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     // Only what the scenario itself throws is its failure; evidence that cannot be written ends the run.
     const ran = outcomeOf(() =>
-      scenarioNamed(at.scenario).run(scenarioContext(modules, at, session, signal), options),
+      scenarioNamed(at.scenario).run(scenarioContext(modules, at, session, within), options),
     );
     return await Promise.race([ran, abort.promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
+    over.abort(new Error(`${at.scenario} is over`));
     await modules.faults.closeSession(session);
   }
 }

@@ -4,7 +4,7 @@ import { until } from '../../kit/deadline.ts';
 import { FaultError } from '../../kit/errors.ts';
 import type { EvidenceRecord, RecordOf } from '../../proofs/evidence.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
-import { makePlan } from './make-plan.ts';
+import { fixturePlan } from './fixture-plan.ts';
 import { runWindows, type WindowsModules } from './run-windows.ts';
 import { StopWatch } from './stop-watch.ts';
 
@@ -16,30 +16,7 @@ function soak(
   record: (record: EvidenceRecord) => Promise<void>,
   tally: WindowsModules['channel']['tally'] = () => new Map(),
 ) {
-  const plan = makePlan(
-    {
-      command: [],
-      nodes: ['a', 'b'].map((name) => ({ name, region: null })),
-      anchor: 'a',
-      control: 'loopback',
-      expectPath: 'raw_quic_acked',
-      scenarios: [],
-      soak: { durationMs: INTERVAL_MS * 5, intervalMs: INTERVAL_MS },
-      gate: 'g',
-      proofDir: null,
-      seed: 1,
-      discoverMs: 1,
-      telemetryEveryMs: 1_000,
-    },
-    {
-      runId: 'r',
-      createdWallMs: 0,
-      seed: 1,
-      network: 'n',
-      gate: { name: 'g', sha256: 'a'.repeat(64) },
-      bundleSha256: 'b'.repeat(64),
-    },
-  );
+  const plan = fixturePlan({ soak: { durationMs: INTERVAL_MS * 5, intervalMs: INTERVAL_MS } });
   const events: ProgressEvent[] = [];
   const modules = {
     plan,

@@ -1,4 +1,4 @@
-import { DEPLOYED_UNITS } from '../../deploy/deployed-host.ts';
+import { DEPLOYED_UNITS } from '../deployed-host.ts';
 
 /** Between two looks at every process, to see which of them use the processor now. */
 const SAMPLE_SECS = 0.5;

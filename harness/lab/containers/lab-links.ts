@@ -31,11 +31,11 @@ export async function linksOfLab(dir: string): Promise<{ profile: string; plan: 
  */
 export async function setLinks(dir: string, profile: string, signal: AbortSignal): Promise<void> {
   checkRoot();
-  const lab = await openLab(dir);
+  await using _ = await lockLab((await openLab(dir)).plan.dir, { signal });
+  const lab = await openLab(dir); // as whoever held the lock before has left it
   const asked = profile.includes('/') && !isAbsolute(profile) ? resolve(profile) : profile;
   const links = asked === NO_LINKS ? undefined : await loadHostLinks(lab.plan, asked);
   if (links !== undefined) await checkNetem(signal);
-  await using _ = await lockLab(lab.plan.dir, { signal });
   const record = new LabRecord(lab.plan, lab.state);
   await record.noteLinks(asked);
   await applyLinks(lab.plan, links, signal);

@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockLab } from './lab-lock.ts';
-import { identifyProcess, isRunning } from './process-id.ts';
 
 const { signal } = new AbortController();
 let dir: string;
@@ -13,32 +14,39 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe.skipIf(process.platform !== 'linux')('the lock of a lab', () => {
-  it('keeps a second command out, naming the first, and leaves nothing behind', async () => {
+  it('keeps a second command out, naming the lab, and leaves nothing behind', async () => {
     {
       await using _ = await lockLab(dir, { signal });
-      await expect(lockLab(dir, { signal, patienceMs: 1 })).rejects.toThrow(
-        new RegExp(`process ${process.pid}`),
-      );
+      await expect(lockLab(dir, { signal, patienceMs: 20 })).rejects.toMatchObject({
+        code: 'LAB_BUSY',
+        message: expect.stringContaining(dir),
+      });
     }
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it('waits for a command that is about to end', async () => {
+  it('waits for a command that is about to end, but not once it is told to', async () => {
     const first = await lockLab(dir, { signal });
+    const told = new AbortController();
+    const impatient = lockLab(dir, { signal: told.signal });
     const second = lockLab(dir, { signal });
+    told.abort(new Error('enough'));
+    await expect(impatient).rejects.toThrow('enough');
     await first[Symbol.asyncDispose]();
     await using _ = await second;
-    expect(await readdir(dir)).toEqual(['lab.lock']);
   });
 
-  it('is void when another process has the pid of the one that took it', async () => {
-    const self = await identifyProcess(process.pid);
-    if (self === undefined) throw new Error('this process runs');
-    const earlier = { ...self, start_ticks: self.start_ticks - 1 };
-    expect(await isRunning(self)).toBe(true);
-    expect(await isRunning(earlier)).toBe(false);
-    await writeFile(join(dir, 'lab.lock'), JSON.stringify(earlier));
+  it('is free as soon as the command that held it was killed', async () => {
+    const program = `const { lockLab } = await import(${JSON.stringify(new URL('./lab-lock.ts', import.meta.url).href)});
+      await lockLab(${JSON.stringify(dir)}, { signal: new AbortController().signal });
+      console.log('held');
+      setInterval(() => {}, 1_000);`;
+    const other = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(other.stdout, 'data');
+    await expect(lockLab(dir, { signal, patienceMs: 20 })).rejects.toMatchObject({ code: 'LAB_BUSY' });
+    other.kill('SIGKILL');
     await using _ = await lockLab(dir, { signal });
-    expect(await readdir(dir)).toEqual(['lab.lock']);
   });
 });

@@ -1,63 +1,52 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DeadlineError, until } from '../../../kit/deadline.ts';
-import { codeOf, FaultError } from '../../../kit/errors.ts';
-import { type ProcessId, processSchema } from './lab-state.ts';
-import { identifyProcess, isRunning } from './process-id.ts';
+import { spawn } from 'node:child_process';
+import { withinBudget } from '../../../kit/deadline.ts';
+import { FaultError, messageOf } from '../../../kit/errors.ts';
+import { SYSTEM_PATH } from './system-command.ts';
 
 const PATIENCE_MS = 5_000; // a command that was told to end gets that long
-const POLL_MS = 50;
+const START_BUDGET_MS = 10_000; // for flock itself, on a busy machine
 
 /**
- * Keeps other commands off a lab while this one changes it. A lock whose process has gone, however it ended, is void.
- * @throws FaultError `LAB_BUSY` naming the process that holds it
+ * Keeps other commands off a lab while this one changes it. `flock` holds the directory in a child that lives as long
+ * as our end of its pipe: however this process ends, the lock is free, with nothing stale to detect or to take over.
+ * @throws FaultError `LAB_BUSY`; `LAB_NEEDS` without flock
  */
 export async function lockLab(
   dir: string,
   { signal, patienceMs = PATIENCE_MS }: { readonly signal: AbortSignal; readonly patienceMs?: number },
 ): Promise<AsyncDisposable> {
-  const file = join(dir, 'lab.lock');
-  const fresh = `${file}.${process.pid}`;
-  await writeFile(fresh, JSON.stringify(await identifyProcess(process.pid)), { mode: 0o600 });
-  let holder: ProcessId | null = null;
+  const holder = spawn('flock', ['--exclusive', '--timeout', `${patienceMs / 1_000}`, dir, 'cat'], {
+    env: { PATH: SYSTEM_PATH },
+    stdio: ['pipe', 'pipe', 'ignore'],
+    detached: true, // Ctrl-C is for this process, which may have something to finish under the lock
+  });
+  const ended = new Promise<void>((resolve) => {
+    holder.once('close', () => resolve());
+    holder.once('error', () => resolve());
+  });
+  const acquired = new Promise<void>((resolve, reject) => {
+    holder.stdout.once('data', () => resolve()); // `cat` runs only under the lock
+    holder.once('close', () => {
+      const why = `another lab command is at work in ${dir}, and was not done after ${patienceMs} ms`;
+      reject(new FaultError('LAB_BUSY', why));
+    });
+    holder.once('error', (cause) => {
+      const why = `flock cannot be run (package util-linux): ${messageOf(cause)}`;
+      reject(new FaultError('LAB_NEEDS', why, { cause }));
+    });
+  });
+  holder.stdin.on('error', () => {}); // it has ended; `acquired` tells why
+  holder.stdin.write('.');
+  const release = async () => {
+    holder.stdin.end();
+    await ended;
+  };
   try {
-    await until(
-      'the lock of the lab',
-      async () => {
-        if (await linked(fresh, file)) return true;
-        holder = await readHolder(file);
-        if (holder !== null && (await isRunning(holder))) return undefined;
-        await rm(file, { force: true });
-        return (await linked(fresh, file)) || undefined;
-      },
-      { budgetMs: patienceMs, everyMs: POLL_MS, signal },
-    );
-    return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
+    await withinBudget('the lock of the lab', patienceMs + START_BUDGET_MS, () => acquired, signal);
+    return { [Symbol.asyncDispose]: release };
   } catch (error) {
-    if (!(error instanceof DeadlineError)) throw error;
-    const who = holder === null ? '' : `: process ${(holder as ProcessId).pid}`;
-    throw new FaultError('LAB_BUSY', `another lab command is at work in ${dir}${who}`, { cause: error });
-  } finally {
-    await rm(fresh, { force: true });
-  }
-}
-
-/** Makes the lock, whole at once, where there is none. */
-async function linked(fresh: string, file: string): Promise<boolean> {
-  try {
-    await link(fresh, file);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    holder.kill();
+    await release();
     throw error;
-  }
-}
-
-/** Who holds the lock; `null` when it has gone meanwhile, or says nothing that can be understood. */
-async function readHolder(file: string): Promise<ProcessId | null> {
-  try {
-    return processSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch {
-    return null;
   }
 }

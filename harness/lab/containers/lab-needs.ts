@@ -2,10 +2,12 @@ import { constants } from 'node:fs';
 import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FaultError, messageOf, UsageError } from '../../../kit/errors.ts';
+import { checkInotify } from './inotify.ts';
 import { SYSTEM_PATH, systemCommand } from './system-command.ts';
 
 /** Program → the Debian and Ubuntu package that brings it. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  flock: 'util-linux',
   ip: 'iproute2',
   mount: 'mount',
   nft: 'nftables', // for the faults that hosts are to suffer
@@ -41,11 +43,14 @@ export function checkRoot(): void {
 }
 
 /**
- * Tries out what a lab needs of this machine, without leaving anything behind.
+ * Tries out what a lab in `dir` needs of this machine to start `hosts` hosts, without leaving anything behind.
  * @throws UsageError `LAB_NEEDS_ROOT`
  * @throws FaultError `LAB_NEEDS`: what is missing, and the command that brings it
  */
-export async function checkLabNeeds(dir: string, signal: AbortSignal): Promise<void> {
+export async function checkLabNeeds(
+  { dir, hosts }: { readonly dir: string; readonly hosts: number },
+  signal: AbortSignal,
+): Promise<void> {
   checkRoot();
   const programs = await missingPrograms();
   if (programs.length > 0) {
@@ -56,6 +61,7 @@ export async function checkLabNeeds(dir: string, signal: AbortSignal): Promise<v
       { details: { programs: [...programs], packages } },
     );
   }
+  await checkInotify(hosts);
   await tryOut(
     'network namespaces with veth and bridge',
     ['unshare', '--net', 'sh', '-c', BRIDGE_TRIAL],

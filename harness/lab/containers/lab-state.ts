@@ -4,7 +4,7 @@ import { FaultError, messageOf } from '../../../kit/errors.ts';
 import type { LabPlan } from './lab-plan.ts';
 
 /** One process, for ever. */
-export const processSchema = z.strictObject({
+const processSchema = z.strictObject({
   pid: z.int().positive(),
   /** Clock ticks from the machine's boot to the start of the process: with the pid, it names one process for ever. */
   start_ticks: z.int().nonnegative(),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../../kit/errors.ts';
@@ -6,6 +7,7 @@ import { type HostStatus, isUp, lookAtHost } from './host-status.ts';
 import { lockLab } from './lab-lock.ts';
 import { checkRoot } from './lab-needs.ts';
 import { type LabHost, type LabPlan, planLab } from './lab-plan.ts';
+import { describeRemains, findRemains } from './lab-remains.ts';
 import { type LabState, readLabState, writeLabState } from './lab-state.ts';
 import { takeDown } from './take-down.ts';
 
@@ -35,14 +37,19 @@ export interface LabStatus {
 
 /** The lab in `dir` as it was last written down; `undefined` when there is none. */
 async function findLab(dir: string): Promise<{ plan: LabPlan; state: LabState } | undefined> {
-  const real = await realpath(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const real = await realDir(dir);
   const state = real === undefined ? undefined : await readLabState(join(real, 'lab.json'));
   return real === undefined || state === undefined
     ? undefined
     : { plan: planLab(real, state.host_count), state };
+}
+
+/** With its links resolved, as a lab is named by it; `undefined` when it is not there. */
+async function realDir(dir: string): Promise<string | undefined> {
+  return await realpath(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 /** @throws UsageError `NO_LAB` */
@@ -71,24 +78,24 @@ export async function statusOfLab(dir: string, signal: AbortSignal): Promise<Lab
 }
 
 /**
- * Removes the lab in `dir` and its directory. Gives `none` when there is nothing to remove.
+ * Removes the lab in `dir` and what it wrote there. Gives `none` when there is nothing to remove. A state that is damaged,
+ * or a directory that somebody emptied, is no reason to leave hosts running: all that is removed is found by name.
  * @throws FaultError `LAB_LEFTOVERS` naming what could not be removed
  */
 export async function lowerLab(dir: string, signal: AbortSignal): Promise<'removed' | 'none'> {
   checkRoot();
-  const entries = await readdir(dir).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  if (!entries.includes('lab.json')) return 'none';
-  const real = await realpath(dir);
-  const plan = planLab(real, 0);
-  await using _ = await lockLab(real, { signal });
-  // A damaged state is no reason to leave a lab running: all that is removed is found by name.
+  const real = await realDir(dir);
+  const plan = planLab(real ?? dir, 0);
+  const groups = await ControlGroups.find();
+  if (!existsSync(plan.stateFile)) {
+    const remains = describeRemains(await findRemains(plan, groups, signal));
+    if (remains.length === 0) return 'none';
+  }
+  await using _ = real === undefined ? undefined : await lockLab(real, { signal });
   const state = await readLabState(plan.stateFile).catch(() => undefined);
   if (state !== undefined) await writeLabState(plan, { ...state, stage: 'lowering' });
-  await takeDown(plan, await ControlGroups.find(), signal);
-  for (const name of CONTENTS) await rm(join(real, name), { recursive: true, force: true });
+  await takeDown(plan, groups, signal);
+  for (const name of CONTENTS) await rm(join(plan.dir, name), { recursive: true, force: true });
   return 'removed';
 }
 
@@ -106,7 +113,8 @@ export async function removeEmptyDir(dir: string): Promise<void> {
 export async function claimLabDir(dir: string): Promise<string> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const entries = await readdir(dir);
-  if (entries.length > 0 && !entries.includes('lab.json') && !entries.includes('lab.lock')) {
+  const isOwn = (name: string) => name === 'trial' || name.startsWith('lab.json'); // of a command that was cut off
+  if (!entries.includes('lab.json') && !entries.every(isOwn)) {
     throw new UsageError(
       'LAB_DIR',
       `--dir: "${dir}" is not empty and holds no lab: expected a directory of its own`,

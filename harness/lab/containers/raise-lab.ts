@@ -52,7 +52,9 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
     );
   }
   const plan = planLab(dir, hostCount);
-  await checkLabNeeds(dir, signal);
+  const groups = await ControlGroups.find();
+  const running = await findRunning(plan, before?.hosts ?? {}, groups);
+  await checkLabNeeds({ dir, hosts: hostCount - running.size }, signal);
   const record = new LabRecord(plan, {
     format: 'meshproof.lab.v1',
     id: plan.id,
@@ -63,8 +65,6 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
   });
   await record.enter('raising');
 
-  const groups = await ControlGroups.find();
-  const running = await findRunning(plan, record.state, groups);
   if (running.size === 0) {
     await takeDown(plan, groups, signal); // the remains of a lab that was cut off
     await makeBridge(plan, signal);
@@ -90,12 +90,12 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
 /** The hosts whose supervisor is the one written down, with a systemd below it. */
 async function findRunning(
   plan: LabPlan,
-  state: LabState,
+  written: LabState['hosts'],
   groups: ControlGroups,
 ): Promise<ReadonlySet<string>> {
   const running = new Set<string>();
   for (const host of plan.hosts) {
-    const supervisor = state.hosts[host.name]?.supervisor;
+    const supervisor = written[host.name]?.supervisor;
     if (supervisor === undefined || !(await isRunning(supervisor))) continue;
     if ((await findLeader(groups, host.machine)) !== undefined) running.add(host.name);
   }

@@ -17,7 +17,7 @@ export class Agent {
   readonly #links: LinkTable;
   readonly #proxy: LinkProxy;
   readonly #leases = new LeaseBook<AgentLeaseSpec>();
-  readonly #paused = new PausedProcesses();
+  readonly #paused = new PausedProcesses((id) => this.#undo(this.#leases.end([id])));
   readonly #nowMs: () => number;
   #expiry: NodeJS.Timeout | undefined;
 
@@ -127,9 +127,9 @@ export class Agent {
 
   #undo(ended: readonly HeldLease<AgentLeaseSpec>[]): void {
     if (ended.length === 0) return;
-    for (const { id } of ended) this.#paused.resume(id);
-    this.#links.refresh(this.#leases.all());
+    this.#links.refresh(this.#leases.all()); // first: it cannot fail, and letting a process go on can
     this.#watchExpiry();
+    for (const { id } of ended) this.#paused.resume(id);
   }
 
   #watchExpiry(): void {

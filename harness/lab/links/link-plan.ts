@@ -1,5 +1,13 @@
 import { UsageError } from '../../../kit/errors.ts';
-import { figuresFromWire, figuresToWire, type LinkFigures, UNTOUCHED } from '../link-agent/link-figures.ts';
+import { allDirectedPairs } from '../../../proofs/plan-schema.ts';
+import type { PlannedLinks } from '../../../proofs/planned-links.ts';
+import {
+  figuresFromWire,
+  figuresToWire,
+  type LinkFigures,
+  UNTOUCHED,
+  wireFigures,
+} from '../link-agent/link-figures.ts';
 import type { FileFigures, LinkFile } from './link-file.ts';
 
 /** The links of one mesh: what a file of links means for its nodes. */
@@ -41,6 +49,21 @@ export function planLinks(
     }
   }
   return { name, regions, figuresOf: (from, to) => figuresOf(from, to) ?? asFigures({}) };
+}
+
+/** The links between `nodes` as the plan of a run seals them. */
+export function sealedLinks({ name, figuresOf }: LinkPlan, nodes: readonly string[]): PlannedLinks {
+  const groups = Map.groupBy(allDirectedPairs(nodes), ([from, to]) =>
+    JSON.stringify(figuresToWire(figuresOf(from, to))),
+  );
+  return {
+    format: 'meshproof.planned-links.v1',
+    name,
+    groups: [...groups].map(([figures, edges]) => ({
+      figures: wireFigures.parse(JSON.parse(figures)),
+      edges,
+    })),
+  };
 }
 
 function placeNodes(nodes: readonly string[], places: readonly string[]): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-import type { InventoryHost } from '../fleet/inventory.ts';
+import type { InventoryHost } from './inventory.ts';
 
 /**
  * What a deployment leaves on a host: where it lies, what runs it, and as whom. The one place that knows; it does not
@@ -37,10 +37,13 @@ export const DEPLOYED_PATHS = {
   controlToken: '/var/lib/meshproof-runner/control-token',
   /** Where systemd puts the API token for the runner, which may not read the node's directory. */
   runnerApiToken: '/run/credentials/meshproof-runner.service/api-token',
-  /** Held while a deployment is under way. */
-  lock: '/run/lock/meshproof-deploy.lock',
+  /**
+   * Held while a deployment is under way. Both locks are directories that every systemd has: nobody need make or remove
+   * a file while another waits for it, and nobody else can put one of that name there first.
+   */
+  lock: '/etc/systemd/system',
   /** Held by each single step that changes the host, for as long as any of its processes lives. */
-  stepLock: '/run/lock/meshproof-step.lock',
+  stepLock: '/run/systemd/system',
 } as const;
 
 export const DEPLOYED_ROLES = ['node', 'runner'] as const;
