@@ -37,33 +37,40 @@ class Peer {
   readonly child: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #nextId = 1;
+  #end: Error | undefined;
   readonly address: Promise<unknown>;
 
   constructor(file: string) {
-    this.child = fork(file, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] });
-    this.address = this.#expect(0);
+    this.child = fork(file, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.address = withinBudget(`the start of ${file}`, ORDER_BUDGET_MS, () => this.#expect(0));
     this.child.on('message', (message: { id: number; answer?: unknown; error?: string }) => {
       const waiter = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
       if (message.error === undefined) waiter?.resolve(message.answer);
       else waiter?.reject(new Error(message.error));
     });
-    this.child.on('exit', (code) => {
-      for (const waiter of this.#waiting.values()) waiter.reject(new Error(`peer ended with ${code}`));
-    });
+    const ended = (why: string) => {
+      this.#end ??= new Error(`${file} ${why}`);
+      for (const waiter of this.#waiting.values()) waiter.reject(this.#end);
+    };
+    this.child.on('exit', (code, signal) => ended(`ended with ${signal ?? code}`));
+    this.child.on('error', (error) => ended(`cannot be spoken to: ${error.message}`));
   }
 
   order(order: Order): Promise<unknown> {
     const id = this.#nextId;
     this.#nextId += 1;
-    const answer = this.#expect(id);
-    this.child.send({ id, ...order });
-    return withinBudget(`order ${order.order}`, ORDER_BUDGET_MS, () => answer);
+    return withinBudget(`order ${order.order}`, ORDER_BUDGET_MS, () => {
+      const answer = this.#expect(id);
+      if (this.#end === undefined) this.child.send({ id, ...order });
+      return answer;
+    });
   }
 
   #expect(id: number): Promise<unknown> {
     const waiter = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, waiter);
+    if (this.#end !== undefined) waiter.reject(this.#end);
+    else this.#waiting.set(id, waiter);
     return waiter.promise;
   }
 }

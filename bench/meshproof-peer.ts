@@ -23,6 +23,7 @@ await servePeer(async (deliver) => {
     agentKeyPath: join(home, 'agent.key'),
     signing,
   });
+  await rm(home, { recursive: true }); // the keys are read; a peer that is killed leaves nothing
   const clock = realClock;
   const transport = new QuicTransport(
     { bind: { host: '127.0.0.1', port: 0 }, networkId: 'bench' },
@@ -52,7 +53,6 @@ await servePeer(async (deliver) => {
       await pubsub.stop();
       await transport.stop();
       await signing.close();
-      await rm(home, { recursive: true, force: true });
     },
   };
 });

@@ -66,7 +66,7 @@ const CASES: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a directory that is no proof', ['gate', 'check', 'docs'], /docs/],
 ];
 
-describe('bad input', () => {
+describe.concurrent('bad input', () => {
   it.for(CASES)('%s is one clear line and exit 64', async ([, args, line]) => {
     const { code, stderr } = await meshproof(...args);
     expect(stderr).toMatch(line);

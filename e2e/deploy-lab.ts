@@ -67,6 +67,11 @@ export class DeployLab implements AsyncDisposable {
     return join(this.dir, 'inventory.toml');
   }
 
+  /** The private key that root of every host lets in. */
+  get keyFile(): string {
+    return planLab(this.dir, this.#hosts).keyFile;
+  }
+
   get operatorKey(): string {
     return join(this.home, 'operator.key');
   }
@@ -103,7 +108,7 @@ export class DeployLab implements AsyncDisposable {
     try {
       return await deploy(
         { sites: chosen, mesh, artifact, networkId: 'test', operatorKeys, parallel: null, tell },
-        signal,
+        { signal, abandon: signal },
       );
     } finally {
       await close();
@@ -180,3 +185,15 @@ async function lowerForgotten(): Promise<void> {
     await rm(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
+
+/** One line per host and problem, with figures of this machine and the moment left out. */
+export function told({ hosts }: DeployReport): readonly string[] {
+  return hosts.map(({ host, outcome, problems }) =>
+    [host, outcome, ...problems.flatMap(({ code, message }) => [code, withoutFigures(message)])].join(' '),
+  );
+}
+
+const withoutFigures = (message: string) =>
+  message
+    .replaceAll(/(?<=\bpid |\bSHA|x86_|aarch|systemd |(?:^|[ ,:])(?=\d+ MB))\d+/g, '*')
+    .replaceAll(/(systemd-socket-)\w*/g, '$1*');

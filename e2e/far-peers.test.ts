@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureBundle } from '../harness/deploy/bundle.ts';
 import type { MeshHost } from '../harness/fleet/mesh-host.ts';
-import { waitForMesh } from '../harness/fleet/mesh-ready.ts';
 import { UNTOUCHED } from '../harness/lab/link-agent/link-figures.ts';
 import type { LinkPlan } from '../harness/lab/links/link-plan.ts';
-import { LocalMesh } from '../harness/lab/local-mesh.ts';
-import { createOperatorKey } from '../harness/matrix/operator-key.ts';
+import type { LocalMesh } from '../harness/lab/local-mesh.ts';
 import { realClock } from '../kit/clock.ts';
-import { createSigning } from '../kit/create-signing.ts';
+import { startLinkedMesh } from './linked-mesh.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 /** Honest nodes that are far away by a bad path. */
 const FAR = ['e', 'f'];
-const WATCH_SECS = process.env.MESHPROOF_LONG === '1' ? 600 : 40;
+const WATCH_SECS = process.env.MESHPROOF_LONG === '1' ? 600 : 20;
 const PUBLISH_EVERY_MS = 500;
 const START_BUDGET_MS = 90_000;
 /** Both directions of every link that has a far end: half a second there and back. */
@@ -29,23 +26,8 @@ let mesh: LocalMesh;
 const signal = AbortSignal.timeout(START_BUDGET_MS + (WATCH_SECS + 60) * 1_000);
 
 beforeAll(async () => {
-  const signing = await createSigning();
-  const operator = await createOperatorKey(signing);
-  await signing.close();
-  mesh = await LocalMesh.start(
-    {
-      names: NAMES,
-      anchor: 'a',
-      bundle: await ensureBundle(),
-      networkId: 'far',
-      operatorKeys: [operator.publicKeyBase64],
-      basePort: undefined,
-      links: PLAN,
-    },
-    signal,
-  );
-  await waitForMesh(mesh.hosts, { budgetMs: START_BUDGET_MS, signal });
-}, START_BUDGET_MS + 30_000);
+  mesh = await startLinkedMesh(NAMES, PLAN);
+}, START_BUDGET_MS);
 afterAll(() => mesh?.stop());
 
 async function stagesOf({ node }: MeshHost) {

@@ -34,7 +34,7 @@ async function copyOfProof(name: string): Promise<string> {
   return copy;
 }
 
-describe('a healthy mesh of six', () => {
+describe.concurrent('a healthy mesh of six', () => {
   it('is a GO with exit 0, every pair on the planned path at its first attempt', async () => {
     expect(exitCode, run.told()).toBe(0);
     const { records } = await readProof(run.proofDir);
@@ -63,6 +63,7 @@ describe('a healthy mesh of six', () => {
         'summary.md',
         'summary.csv',
         'summary.json',
+        'faults.csv',
         'timeline.csv',
         'windows',
       ]),
@@ -84,7 +85,7 @@ describe('a healthy mesh of six', () => {
   });
 });
 
-describe('a proof that was tampered with', () => {
+describe.concurrent('a proof that was tampered with', () => {
   it('is INCONCLUSIVE naming node and document when a raw sample is gone', async () => {
     const copy = await copyOfProof('gone');
     const { documents } = await readProof(copy);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../kit/deadline.ts';
 import { codeOf } from '../kit/errors.ts';
@@ -22,6 +23,8 @@ let alpha: Victim;
 let beta: Victim;
 let rig: TransportRig;
 let rssBefore: readonly number[];
+let runtimeBefore: Awaited<ReturnType<Victim['runtime']>>;
+const halfOpen: Socket[] = [];
 
 const rssOf = (victims: readonly Victim[]) =>
   Promise.all(victims.map(async (victim) => (await victim.runtime()).rss_bytes));
@@ -33,10 +36,23 @@ beforeAll(async () => {
   rig = new TransportRig();
   await mesh.prove('before'); // whatever is allocated once is there before memory is looked at
   rssBefore = await rssOf(mesh.victims);
+  runtimeBefore = await beta.runtime();
 });
 afterAll(async () => {
   await rig?.[Symbol.asyncDispose]();
   await mesh?.[Symbol.asyncDispose]();
+});
+
+it('requests that stand half open keep neither a node nor its runner from answering others', async () => {
+  const { host } = beta;
+  const open = await Promise.all([halfOpenRequests(host.api, 100), halfOpenRequests(host.runner, 60)]);
+  halfOpen.push(...open.flat()); // they stand for ten seconds, in which the other tests run
+  expect((await host.node.health()).ok).toBe(true);
+  expect((await beta.runnerHealth()).control.timed_out_total).toBe(0);
+  // A connection is complete in the kernel before the node has accepted it, so the count is waited for.
+  const fds = runtimeBefore.open_fds ?? Number.POSITIVE_INFINITY;
+  const areHeld = async () => ((await beta.runtime()).open_fds ?? 0) > fds + 90 || undefined;
+  await until('them to be held', areHeld, soon);
 });
 
 describe('a node under attack on its QUIC port', () => {
@@ -173,33 +189,6 @@ describe('a node under attack on its API', () => {
     );
   });
 
-  it('keeps answering while requests stand half open, then ends and counts them, and so does the runner', async () => {
-    const { host } = beta;
-    const before = await beta.runtime();
-    const [held, atRunner] = await Promise.all([
-      halfOpenRequests(host.api, 100),
-      halfOpenRequests(host.runner, 60),
-    ]);
-    expect((await host.node.health()).ok).toBe(true);
-    // A connection is complete in the kernel before the node has accepted it, so the count is waited for.
-    const areHeld = async () => ((await beta.runtime()).open_fds ?? 0) > (before.open_fds ?? Infinity) + 90;
-    await until('them to be held', async () => (await areHeld()) || undefined, soon);
-    const timedOut = async () => [
-      (await beta.runtime()).api.timed_out_total - before.api.timed_out_total,
-      (await beta.runnerHealth()).control.timed_out_total,
-    ];
-    const all = [held.length, atRunner.length];
-    await until(
-      'all to be counted',
-      async () => (await timedOut()).every((count, at) => count === all[at]) || undefined,
-      { budgetMs: 25_000 },
-    );
-    // They never close their own side: the node has to do it for them.
-    const isFree = async () => ((await beta.runtime()).open_fds ?? Infinity) < (before.open_fds ?? 0) + 10;
-    await until('their connections to be gone', async () => (await isFree()) || undefined, soon);
-    for (const socket of [...held, ...atRunner]) socket.destroy();
-  });
-
   it('holds a bounded queue for a reader that never reads while 10,000 events flow, and counts what it lost', async () => {
     const { node, api } = alpha.host;
     const payload = new Random(1).bytes(4_096); // 56 MB of events for each reader, were they all to wait
@@ -276,6 +265,20 @@ describe('a runner under attack', () => {
       ENVELOPE_MALFORMED: 1,
     });
   });
+});
+
+it('a node ends and counts requests that stood half open, and so does its runner', async () => {
+  const timedOut = async () => [
+    (await beta.runtime()).api.timed_out_total - runtimeBefore.api.timed_out_total,
+    (await beta.runnerHealth()).control.timed_out_total,
+  ];
+  const areCounted = async () => (await timedOut()).join() === '100,60' || undefined;
+  await until('all to be counted', areCounted, { budgetMs: 25_000 });
+  // They never close their own side: the node has to do it for them.
+  const isFree = async () =>
+    ((await beta.runtime()).open_fds ?? Infinity) < (runtimeBefore.open_fds ?? 0) + 10 || undefined;
+  await until('their connections to be gone', isFree, soon);
+  for (const socket of halfOpen) socket.destroy();
 });
 
 it('after all of it both nodes are up, reach each other, and have grown within the bound', async () => {

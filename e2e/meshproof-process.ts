@@ -37,7 +37,11 @@ export class MeshproofProcess implements AsyncDisposable {
   }
 
   static async start(...args: readonly string[]): Promise<MeshproofProcess> {
-    return await MeshproofProcess.startCommand([process.execPath, ENTRY, ...args]);
+    return await MeshproofProcess.startWith({}, ...args);
+  }
+
+  static async startWith(options: SpawnOptions, ...args: readonly string[]): Promise<MeshproofProcess> {
+    return await MeshproofProcess.startCommand([process.execPath, ENTRY, ...args], options);
   }
 
   /** Any program that comes down to `meshproof`, with all its arguments but those that this follower needs. */
@@ -91,12 +95,13 @@ export class MeshproofProcess implements AsyncDisposable {
     }
   }
 
-  /** What it told, for the message of a failed expectation. */
+  /** What it told, for the message of a failed expectation; its last words first, for logs that lose the end. */
   told(): string {
     return this.events
       .map((event) => JSON.stringify(event))
+      .toReversed()
       .join('\n')
-      .slice(-6_000);
+      .slice(0, 6_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

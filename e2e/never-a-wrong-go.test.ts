@@ -1,21 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { realClock } from '../kit/clock.ts';
 import { until } from '../kit/deadline.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
 
-const SHORT = ['--local', '3', '--settle-secs', '4', '--telemetry-secs', '2'];
+const SHORT = ['--local', '3', '--settle-secs', '2', '--telemetry-secs', '2'];
 /** A burst long enough for a test to do harm while it goes on. */
-const LONG_BURST = [...SHORT, '--gate', 'broad-launch', '--burst-messages', '300', '--burst-delay-ms', '20'];
+const LONG_BURST = [...SHORT, '--gate', 'broad-launch', '--burst-messages', '200', '--burst-delay-ms', '20'];
 
-const STOOD_STILL_MS = 10_000; // the harm itself, not a wait for something
-
-const strays: number[] = [];
-afterEach(() => {
-  for (const pid of strays.splice(0)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-});
+const STOOD_STILL_MS = 6_000; // the harm itself, not a wait for something: three rounds of telemetry
 
 async function startAndWaitForBurst(): Promise<MeshproofProcess> {
   const run = await MeshproofProcess.start('run', ...LONG_BURST);
@@ -23,7 +18,8 @@ async function startAndWaitForBurst(): Promise<MeshproofProcess> {
   return run;
 }
 
-describe('a run in which something was harmed is never a GO', () => {
+// Mostly waiting, so side by side.
+describe.concurrent('a run in which something was harmed is never a GO', () => {
   it('ends NO-GO naming the node whose process was killed mid-window', async () => {
     await using run = await startAndWaitForBurst();
     process.kill(await run.pidOf('node2', 'node'), 'SIGKILL');
@@ -75,7 +71,8 @@ describe('a run in which something was harmed is never a GO', () => {
     process.kill(pid, 'SIGTERM');
     await until('the node to stop', () => (isAlive(pid) ? undefined : true), { budgetMs: 8_000 });
     const again = spawn(args[0] ?? process.execPath, args.slice(1), { stdio: 'ignore' });
-    if (again.pid !== undefined) strays.push(again.pid);
+    using undo = new DisposableStack();
+    undo.defer(() => again.kill('SIGKILL'));
     expect([1, 2], run.told()).toContain(await run.exit());
     const judged = await run.event('judged');
     expect(judged.reasons.join('\n')).toMatch(/node3/);
@@ -90,9 +87,9 @@ describe('a run in which something was harmed is never a GO', () => {
       '--burst-messages',
       '20',
       '--duration-hours',
-      '0.017',
+      '0.011',
       '--interval-mins',
-      '0.5',
+      '0.33',
     );
     const pid = await run.pidOf('node3', 'node');
     await run.event('waiting', ({ window }) => window === 2);

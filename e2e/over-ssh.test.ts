@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../kit/deadline.ts';
 import { plantImpostor } from './impostor.ts';
 import { MeshproofProcess } from './meshproof-process.ts';
-import { inside, makeLabsHome, removeLabsHome, timed, whyNoLab } from './own-lab.ts';
+import { inside, makeLabsHome, removeLabsHome, whyNoLab } from './own-lab.ts';
+import { timed } from './short-command.ts';
 
 const HOSTS = ['lab1', 'lab2', 'lab3', 'lab4', 'lab5', 'lab6'];
 const STEP_BUDGET_MS = 200_000;
@@ -94,7 +94,7 @@ describe.skipIf(reason !== undefined)(
       expect(secrets.length).toBe(1 + 1 + HOSTS.length * 4);
       await using run = await startRun(
         ...['--scenarios', 'baseline,partition_recovery,restart_storm', '--restart-count', '2'],
-        ...['--partition-pair', 'lab5,lab6', '--block-secs', '10', '--heal-secs', '30'],
+        ...['--partition-pair', 'lab5,lab6', '--block-secs', '5', '--heal-secs', '30'],
         ...['--environment', 'lab', '--stop-on', 'none', '--allow-partition', '--allow-restart-storm'],
       );
       const watching = new AbortController();
@@ -171,7 +171,8 @@ describe.skipIf(reason !== undefined)(
     it("a connection that is cut under a run is the control plane's, and the node is never blamed", {
       timeout: 180_000,
     }, async () => {
-      await using run = await startRun('--scenarios', 'baseline,fanout_burst', '--burst-delay-ms', '250');
+      const burst = ['--burst-messages', '20', '--burst-delay-ms', '250'];
+      await using run = await startRun('--scenarios', 'baseline,fanout_burst', ...burst);
       await run.event('scenario_started', ({ scenario }) => scenario === 'fanout_burst', STEP_BUDGET_MS);
       await inside(dir, 'lab4', 'kill -9 $(pgrep -f "^sshd: .*@" )');
       expect([0, 2], run.told()).toContain(await run.exit(STEP_BUDGET_MS));
@@ -270,17 +271,16 @@ async function secretsOf(dir: string, operatorKey: string): Promise<readonly Sec
   return all;
 }
 
-/** Every command line that any process of this machine, the hosts' included, showed until `signal`. */
-async function commandLines(signal: AbortSignal): Promise<string> {
+/** Every command line that any process of this machine, the hosts' included, showed at looks 100 ms apart until `over`. */
+async function commandLines(over: AbortSignal): Promise<string> {
   const seen = new Set<string>();
-  while (!signal.aborted) {
-    for (const pid of await readdir('/proc')) {
-      if (!/^\d+$/.test(pid)) continue;
-      seen.add((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '));
-    }
-    await sleep(100, undefined, { signal }).catch(() => {});
-  }
-  return [...seen].join('\n');
+  const look = async () => {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
+    for (const line of await Promise.all(lines)) seen.add(line.replaceAll('\0', ' '));
+    return over.aborted ? [...seen].join('\n') : undefined;
+  };
+  return await until('the end of what is watched', look, { budgetMs: 2 * STEP_BUDGET_MS, everyMs: 100 });
 }
 
 async function allText(dir: string): Promise<string> {

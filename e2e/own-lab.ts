@@ -21,7 +21,7 @@ const { signal } = new AbortController();
 export async function whyNoLab(): Promise<string | undefined> {
   const trial = await mkdtemp(join(tmpdir(), 'meshproof-e2e-trial-'));
   try {
-    await checkLabNeeds(trial, signal);
+    await checkLabNeeds({ dir: trial, hosts: 6 }, signal);
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -43,29 +43,6 @@ export async function makeLabsHome(): Promise<string> {
 export async function removeLabsHome(home: string): Promise<void> {
   for (const lab of await readdir(home)) await lowerLab(join(home, lab), signal);
   await rm(home, { recursive: true, force: true });
-}
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly tookMs: number;
-}
-
-/** Runs a `meshproof` command to its end; `code` is -1 when it was killed, after `budgetMs` at the latest. */
-export async function timed(budgetMs: number, ...args: readonly string[]): Promise<Ended> {
-  const startMs = performance.now();
-  return await new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['bin/meshproof.mjs', ...args],
-      { timeout: budgetMs, maxBuffer: 64 * 1024 * 1024 },
-      (error, stdout, stderr) => {
-        const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
-        resolve({ code, stdout, stderr, tookMs: performance.now() - startMs });
-      },
-    );
-  });
 }
 
 /** Runs a script as root inside a host of the lab, past sshd and the network. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -14,6 +14,7 @@ import { isAlive, MeshproofProcess } from './meshproof-process.ts';
 const CHECKOUT = join(import.meta.dirname, '..');
 const LAUNCHER = join(CHECKOUT, 'bin/meshproof.mjs');
 const GONE_WITHIN_MS = 15_000;
+const IN_TURN = { concurrent: false };
 const SOAK = ['--local', '3', '--settle-secs', '3', '--duration-hours', '0.02', '--interval-mins', '0.2'];
 
 /** The directories of PATH that are the machine's own; npm and vitest put those of the checkout before them. */
@@ -37,7 +38,91 @@ const MACHINE = {
   stdin: 'ignore',
 } as const;
 
-describe.runIf(olderNode)('the launcher on a Node that is too old', () => {
+// First, since packing and installing take longest; the others go on beside it.
+describe.concurrent('the packed package', () => {
+  let home: string;
+  let packed: readonly string[];
+  let meshproof: string;
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'meshproof-package-'));
+    const pack = await execa('npm', ['pack', '--json', '--pack-destination', home], {
+      ...MACHINE,
+      cwd: CHECKOUT,
+      reject: true,
+    });
+    const [summary] = JSON.parse(pack.stdout.slice(pack.stdout.indexOf('[')));
+    packed = summary.files.map(({ path }: { path: string }) => path);
+    const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+    const prefix = join(home, 'prefix');
+    await mkdir(prefix);
+    await execa('npm', ['install', '--global', '--prefix', prefix, ...flags, join(home, summary.filename)], {
+      ...MACHINE,
+      cwd: home,
+      reject: true,
+    });
+    meshproof = join(prefix, 'bin/meshproof');
+  }, 180_000);
+  afterAll(() => rm(home, { recursive: true, force: true }));
+
+  const installed = (...args: readonly string[]) => execa(meshproof, args, { ...MACHINE, cwd: home });
+
+  it('holds what is built and its papers, no sources and no tests', IN_TURN, () => {
+    expect(packed.filter((path) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path))).toEqual(
+      expect.arrayContaining(['bin/meshproof.mjs', 'dist/cli.js', 'dist/bundle/node.js']),
+    );
+    expect(packed.filter((path) => /\.ts$|test|node_modules|(^|\/)\./.test(path))).toEqual([]);
+  });
+
+  it('depends on exactly what its code imports', IN_TURN, async () => {
+    const packageHome = join(realpathSync(meshproof), '../..');
+    const programs = ['cli.js', 'signing-worker.js', 'bundle/node.js', 'bundle/runner.js'];
+    const { metafile } = await build({
+      entryPoints: programs.map((file) => join(packageHome, 'dist', file)),
+      bundle: true,
+      packages: 'external',
+      external: ['./bundle-files.ts'],
+      platform: 'node',
+      format: 'esm',
+      outdir: home,
+      write: false,
+      metafile: true,
+    });
+    const imported = Object.values(metafile.outputs)
+      .flatMap(({ imports }) => imports)
+      .filter(({ path, external }) => external && !isBuiltin(path) && !path.startsWith('.'))
+      .map(({ path }) => /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+    const { dependencies } = JSON.parse(await readFile(join(packageHome, 'package.json'), 'utf8'));
+    expect([...new Set(imported)].toSorted()).toEqual(Object.keys(dependencies).toSorted());
+    expect(await readdir(join(packageHome, 'node_modules'))).not.toContain('esbuild');
+  });
+
+  it('tells its version and its gates', IN_TURN, async () => {
+    const version = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')).version;
+    expect(await installed('--version')).toMatchObject({ exitCode: 0, stdout: version });
+    expect((await installed('gate', 'list')).stdout).toMatch(/^broad-launch .*\nlimited-production /);
+  });
+
+  it('runs a local mesh to GO, and judges its proof the same again', IN_TURN, async () => {
+    const run = await installed('run', '--local', '3', '--scenarios', 'baseline', '--proof-dir', 'proof');
+    expect(run.exitCode, `${run.stdout}\n${run.stderr}`).toBe(0);
+    const { entries } = await readJournal(join(home, 'proof/journal.ndjson'));
+    const judged = entries.map(({ record }) => record).find((record) => record.type === 'judged');
+    const again = await installed('gate', 'check', 'proof', '--json');
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toEqual(judged?.verdict);
+  });
+
+  it('refuses a bundle that is not the one that was packed', IN_TURN, async () => {
+    const runner = join(realpathSync(meshproof), '../../dist/bundle/runner.js');
+    await rm(runner);
+    const run = await installed('run', '--local', '2', '--proof-dir', 'damaged');
+    expect(run.stderr).toMatch(/BUNDLE_DAMAGED/);
+    expect(run.exitCode).toBe(5);
+  });
+});
+
+describe.runIf(olderNode)('the launcher on a Node that is too old', { concurrent: true }, () => {
   const command = (...args: readonly string[]) => [olderNode ?? 'node', LAUNCHER, ...args];
 
   it('hands over to the Node of the package, with the exit code of the command', async () => {
@@ -79,7 +164,33 @@ describe.runIf(olderNode)('the launcher on a Node that is too old', () => {
   });
 });
 
-describe('npx in the checkout', () => {
+describe.concurrent('an error that nobody caught', () => {
+  it.for([
+    ['while the command is loaded', "import './not-there.ts';"],
+    [
+      'in the middle of a command',
+      "export const main = () => { setImmediate(() => { throw new Error('late'); }); };",
+    ],
+    [
+      'in a promise that nobody waits for',
+      "export const main = () => void Promise.reject(new Error('late'));",
+    ],
+  ])('%s is a defect, exit 70, and never the 1 of a NO-GO', async ([, source]) => {
+    const home = await mkdtemp(join(tmpdir(), 'meshproof-launcher-'));
+    try {
+      await cp(LAUNCHER, join(home, 'bin/meshproof.mjs'));
+      await mkdir(join(home, 'harness'));
+      await writeFile(join(home, 'harness/cli.ts'), source ?? '');
+      const { exitCode, stderr } = await execa(process.execPath, [join(home, 'bin/meshproof.mjs')], MACHINE);
+      expect(stderr).toMatch(/^meshproof: .*(not-there|late).*\[INTERNAL\]/);
+      expect(exitCode).toBe(70);
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  });
+});
+
+describe.concurrent('npx in the checkout', () => {
   it('runs the command of the checkout', async () => {
     const { exitCode, stdout, stderr } = await execa('npx', ['--no', 'meshproof', 'gate', 'list'], {
       ...MACHINE,
@@ -87,88 +198,5 @@ describe('npx in the checkout', () => {
     });
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^broad-launch .*\nlimited-production /);
-  });
-});
-
-describe('the packed package', () => {
-  let home: string;
-  let packed: readonly string[];
-  let meshproof: string;
-
-  beforeAll(async () => {
-    home = await mkdtemp(join(tmpdir(), 'meshproof-package-'));
-    const pack = await execa('npm', ['pack', '--json', '--pack-destination', home], {
-      ...MACHINE,
-      cwd: CHECKOUT,
-      reject: true,
-    });
-    const [summary] = JSON.parse(pack.stdout.slice(pack.stdout.indexOf('[')));
-    packed = summary.files.map(({ path }: { path: string }) => path);
-    const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-    const prefix = join(home, 'prefix');
-    await mkdir(prefix);
-    await execa('npm', ['install', '--global', '--prefix', prefix, ...flags, join(home, summary.filename)], {
-      ...MACHINE,
-      cwd: home,
-      reject: true,
-    });
-    meshproof = join(prefix, 'bin/meshproof');
-  }, 180_000);
-  afterAll(() => rm(home, { recursive: true, force: true }));
-
-  const installed = (...args: readonly string[]) => execa(meshproof, args, { ...MACHINE, cwd: home });
-
-  it('holds what is built and its papers, no sources and no tests', () => {
-    expect(packed.filter((path) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path))).toEqual(
-      expect.arrayContaining(['bin/meshproof.mjs', 'dist/cli.js', 'dist/bundle/node.js']),
-    );
-    expect(packed.filter((path) => /\.ts$|test|node_modules|(^|\/)\./.test(path))).toEqual([]);
-  });
-
-  it('depends on exactly what its code imports', async () => {
-    const packageHome = join(realpathSync(meshproof), '../..');
-    const programs = ['cli.js', 'signing-worker.js', 'bundle/node.js', 'bundle/runner.js'];
-    const { metafile } = await build({
-      entryPoints: programs.map((file) => join(packageHome, 'dist', file)),
-      bundle: true,
-      packages: 'external',
-      external: ['./bundle-files.ts'],
-      platform: 'node',
-      format: 'esm',
-      outdir: home,
-      write: false,
-      metafile: true,
-    });
-    const imported = Object.values(metafile.outputs)
-      .flatMap(({ imports }) => imports)
-      .filter(({ path, external }) => external && !isBuiltin(path) && !path.startsWith('.'))
-      .map(({ path }) => /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
-    const { dependencies } = JSON.parse(await readFile(join(packageHome, 'package.json'), 'utf8'));
-    expect([...new Set(imported)].toSorted()).toEqual(Object.keys(dependencies).toSorted());
-    expect(await readdir(join(packageHome, 'node_modules'))).not.toContain('esbuild');
-  });
-
-  it('tells its version and its gates', async () => {
-    const version = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')).version;
-    expect(await installed('--version')).toMatchObject({ exitCode: 0, stdout: version });
-    expect((await installed('gate', 'list')).stdout).toMatch(/^broad-launch .*\nlimited-production /);
-  });
-
-  it('runs a local mesh to GO, and judges its proof the same again', async () => {
-    const run = await installed('run', '--local', '3', '--scenarios', 'baseline', '--proof-dir', 'proof');
-    expect(run.exitCode, `${run.stdout}\n${run.stderr}`).toBe(0);
-    const { entries } = await readJournal(join(home, 'proof/journal.ndjson'));
-    const judged = entries.map(({ record }) => record).find((record) => record.type === 'judged');
-    const again = await installed('gate', 'check', 'proof', '--json');
-    expect(again.exitCode, again.stderr).toBe(0);
-    expect(JSON.parse(again.stdout)).toEqual(judged?.verdict);
-  });
-
-  it('refuses a bundle that is not the one that was packed', async () => {
-    const runner = join(realpathSync(meshproof), '../../dist/bundle/runner.js');
-    await rm(runner);
-    const run = await installed('run', '--local', '2', '--proof-dir', 'damaged');
-    expect(run.stderr).toMatch(/BUNDLE_DAMAGED/);
-    expect(run.exitCode).toBe(5);
   });
 });

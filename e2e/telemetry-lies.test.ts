@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ensureBundle } from '../harness/deploy/bundle.ts';
 import type { Fleet } from '../harness/fleet/mesh-host.ts';
 import { LocalMesh } from '../harness/lab/local-mesh.ts';
@@ -21,13 +21,12 @@ const LIES: Readonly<Record<string, Answer>> = {
   nothing: () => {},
 };
 
-const undo: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
 /** Stands before a node's API and passes everything on, except what `lie` answers. */
-async function proxyBefore(target: URL, lie: (incoming: IncomingMessage) => Answer | null): Promise<string> {
+async function proxyBefore(
+  target: URL,
+  lie: (incoming: IncomingMessage) => Answer | null,
+  undo: AsyncDisposableStack,
+): Promise<string> {
   const server = createServer((incoming, response) => {
     const answer = lie(incoming);
     if (answer) return answer(response);
@@ -48,7 +47,7 @@ async function proxyBefore(target: URL, lie: (incoming: IncomingMessage) => Answ
     incoming.pipe(onward);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  undo.push(
+  undo.defer(
     () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -60,10 +59,11 @@ async function proxyBefore(target: URL, lie: (incoming: IncomingMessage) => Answ
   return `http://127.0.0.1:${address.port}`;
 }
 
-describe('a node whose gossip diagnostics answer', () => {
+describe.concurrent('a node whose gossip diagnostics answer', () => {
   it.for(Object.keys(LIES))('%s makes the run INCONCLUSIVE, naming it', async (kind) => {
+    await using undo = new AsyncDisposableStack();
     const home = await mkdtemp(join(tmpdir(), 'meshproof-lies-'));
-    undo.push(() => rm(home, { recursive: true, force: true }));
+    undo.defer(() => rm(home, { recursive: true, force: true }));
     const bundle = await ensureBundle();
     const events: ProgressEvent[] = [];
     const exitCode = await executeRun(
@@ -99,9 +99,9 @@ describe('a node whose gossip diagnostics answer', () => {
           );
           const liar = mesh.hosts[1];
           if (!liar) throw new Error('no second host');
-          const baseUrl = await proxyBefore(new URL(liar.api.baseUrl), ({ url }) =>
-            url?.startsWith('/diagnostics/gossip') ? (LIES[kind] ?? null) : null,
-          );
+          const lie = ({ url }: IncomingMessage) =>
+            url?.startsWith('/diagnostics/gossip') ? (LIES[kind] ?? null) : null;
+          const baseUrl = await proxyBefore(new URL(liar.api.baseUrl), lie, undo);
           mesh.hosts[1] = { ...liar, node: new NodeClient({ ...liar.api, baseUrl }) };
           return mesh;
         },

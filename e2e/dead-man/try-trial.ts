@@ -86,14 +86,15 @@ export async function tryTrial(
 
 /**
  * Looks until the host shows what it showed before and, where a trial is named, runs no fault program of it. Gives what
- * was still there when the lease's time and the grace were over.
+ * was still there when `budgetMs`, by default the lease's time and the grace, were over.
  */
 export async function untilAsBefore(
   host: DeadManHost,
   planted: Look,
   id: string | undefined,
+  budgetMs = TTL_MS + GRACE_MS,
 ): Promise<readonly string[]> {
-  const deadline = Deadline.in(TTL_MS + GRACE_MS);
+  const deadline = Deadline.in(budgetMs);
   for (;;) {
     const isLast = deadline.hasPassed(); // a look that began in time may end late
     const running = id === undefined ? [] : await programsOf(id);
