@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: units run beside the code, in parallel; process-level tests share the machine's two cores and so run one
-// file at a time, with at most two meshes at once where a file says that its tests may.
+// Two projects. Units run beside the code, several files at once since many of them wait, and without a process for each
+// file: none replaces modules or leaves anything behind. Process-level tests come when the units have left the cores to
+// them, two files at a time; tests of one file that mostly wait start their meshes one after the other (`side-by-side`).
 export default defineConfig({
   test: {
     projects: [
@@ -10,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{kit,node,runner,scenarios,gates,proofs,harness,scripts}/**/*.test.ts'],
           pool: 'forks',
+          isolate: false,
+          maxWorkers: 3,
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -19,8 +22,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
           pool: 'forks',
-          fileParallelism: false,
-          sequence: { groupOrder: 1 }, // when the units have left the cores to them
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           maxConcurrency: 2,
           testTimeout: 120_000,
           hookTimeout: 60_000,

@@ -252,10 +252,7 @@ export class PubSub {
     const frame = eagerFrame({ hops: 1, ageMs: 0 }, { ...body, id, proof });
     const nowMs = this.#modules.clock.nowMs();
     const effects = this.#core.published({ id, topic: body.topic, hops: 0, bornAtMs: nowMs, frame }, nowMs);
-    const offered = effects.reduce(
-      (sum, effect) => sum + (effect.type === 'push' ? effect.peers.length : 0),
-      0,
-    );
+    const offered = effects.reduce((sum, one) => sum + (one.type === 'push' ? one.peers.length : 0), 0);
     this.#counters.fannedOut(body.topic, offered, this.#driver.run(effects));
   }
 

@@ -1,11 +1,11 @@
 /**
  * A handler only waits: its signature is checked on another thread, and seen at the next turn of the event loop. Where
- * processors are short a turn takes 0.3 s, and the nearest system's 8 would be some 30 messages per second: 1 to 3.5 s in
- * the queue were measured for a burst of 200, under 0.1 s with 64.
+ * processors are short a turn takes 0.3 s, and to begin with 8, as the nearest system does, would be some 30 messages per
+ * second: frames of a burst of 200 waited 1 to 3.5 s for their turn.
  */
 const MIN_WORKERS = 16;
-const MAX_WORKERS = 64;
-export const START_WORKERS = 64;
+const MAX_WORKERS = 32;
+export const START_WORKERS = 32;
 /** Five minutes of healthy intervals before one handler fewer. */
 const HEALTHY_INTERVALS = 60;
 export const SUPERVISE_EVERY_MS = 5_000;

@@ -51,7 +51,7 @@ describe.skipIf(why !== null)(`the dead man${why === null ? '' : ` (skipped: ${w
     await rig.answer('apply', { lease: { ...lease, lease_id: 'measure', larger_than_bytes: null } });
     const typicalMs = performance.now() - startMs;
     let killed = 0;
-    for (let death = 0; killed < DEATHS && death < 3 * DEATHS; death++) {
+    for (let death = 0; killed < DEATHS && death < 10 * DEATHS; death++) {
       const lease_id = `d${death}`;
       const op = OPERATIONS[death % OPERATIONS.length] ?? 'apply';
       const applied = { ...lease, lease_id, larger_than_bytes: null };
