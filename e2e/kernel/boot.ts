@@ -17,7 +17,7 @@ export interface VmResult {
 
 /**
  * Boots `kernel` in a virtual machine without any network, this machine's files being its read-only root, runs `argv`
- * there as root, and gives its code and output. `/run` and `/tmp` are its own; `modules` are loaded before.
+ * there as root, and gives its code and output. `/run` is its own, temporary files too; `modules` are loaded before.
  * @throws FaultError `VM_NOT_ENDED` when it did not come to an end within `budgetMs`; the last of its console is in it
  */
 export async function runInVm(
@@ -92,7 +92,7 @@ async function makeInitramfs(work: string, modules: readonly string[], init: str
   return archive;
 }
 
-/** Everything is loaded from the initramfs; the shared root is read-only, `/run` and `/tmp` are the machine's own. */
+/** Everything is loaded from the initramfs; the shared root is read-only, `/run` is the machine's own. */
 function initScript(modules: readonly string[], argv: readonly string[]): string {
   const command = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   return [
@@ -107,8 +107,8 @@ function initScript(modules: readonly string[], argv: readonly string[]): string
     '$B mount -t sysfs sys /newroot/sys',
     '$B mount -t devtmpfs dev /newroot/dev',
     '$B mount -t tmpfs run /newroot/run',
-    '$B mount -t tmpfs tmp /newroot/tmp',
-    'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp',
+    '$B mkdir /newroot/run/tmp', // not over `/tmp`: the checkout may lie there
+    'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/tmp TMPDIR=/run/tmp',
     '$B ip link set lo up',
     `$B chroot /newroot ${command}`,
     `code=$?; echo; echo ${END_MARK} $code`,

@@ -28,10 +28,10 @@ export async function tryKernel(
   { deaths, seed }: { readonly deaths: number; readonly seed: number },
 ): Promise<ReadonlyMap<string, Checked>> {
   const faults = join(dirname((await ensureBundle()).nodeEntry), 'faults.js');
-  const programs = await mkdtemp(join(cache, 'in-vm-')); // under the checkout: the machine has a `/tmp` of its own
+  const programs = await mkdtemp(join(cache, 'in-vm-'));
   try {
     await bundle(programs);
-    const argv = [...['/usr/bin/env', 'NODE_COMPILE_CACHE=/tmp/compiled'], process.execPath];
+    const argv = [...['/usr/bin/env', 'NODE_COMPILE_CACHE=/run/compiled'], process.execPath];
     const args = [
       join(programs, 'in-vm.mjs'),
       faults,
