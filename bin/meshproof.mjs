@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import module, { createRequire } from 'node:module';
 import { constants, homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
@@ -41,7 +41,8 @@ function endWith(exitCode, message) {
 function compileCacheDir(source) {
   if (existsSync(source))
     return fileURLToPath(new URL('../node_modules/.cache/meshproof/code', import.meta.url));
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'meshproof/code');
+  const cache = process.env.XDG_CACHE_HOME ?? '';
+  return join(isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'meshproof/code');
 }
 
 async function runHere() {

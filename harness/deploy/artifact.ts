@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { codeOf, UsageError } from '../../kit/errors.ts';
+import { xdgDirectory } from '../../kit/xdg-directory.ts';
 import { VERSION } from '../version.ts';
 import { type ArchiveEntry, checkArchive, readArchive, writeArchive } from './artifact-archive.ts';
 import {
@@ -108,7 +108,7 @@ const archiveName = (platform: Platform) => `meshproof-${platform}.tar.gz`;
 function artifactCache(): string {
   const root = join(import.meta.dirname, '../..');
   if (existsSync(join(root, 'harness/deploy'))) return join(root, 'node_modules/.cache/meshproof/artifacts');
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'meshproof/artifacts');
+  return join(xdgDirectory('XDG_CACHE_HOME'), 'meshproof/artifacts');
 }
 
 async function* entriesOf(

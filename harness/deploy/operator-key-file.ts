@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { codeOf, UsageError } from '../../kit/errors.ts';
 import { ML_DSA_65, type Signing } from '../../kit/signing.ts';
+import { xdgDirectory } from '../../kit/xdg-directory.ts';
 import { OperatorKey } from '../matrix/operator-key.ts';
 
 const READABLE_BY_OTHERS = 0o077;
 const SEED_HEX = new RegExp(`^[0-9a-f]{${2 * ML_DSA_65.seedBytes}}$`);
 
 /** Where the operator's key lies unless a flag says otherwise: `~/.config/meshproof/operator.key`. */
-export function operatorKeyFile(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'meshproof', 'operator.key');
+export function operatorKeyFile(): string {
+  return join(xdgDirectory('XDG_CONFIG_HOME'), 'meshproof', 'operator.key');
 }
 
 /**

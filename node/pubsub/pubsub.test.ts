@@ -251,7 +251,7 @@ describe('hostile peers', () => {
       for (const trafficClass of ['gossip', 'control'] as const) {
         await sender.transport.send(target.transport.peerId, trafficClass, frame, never).catch(() => {});
       }
-      await new Promise((resolve) => setTimeout(resolve, 0)); // the frames arrive, and may cost the link
+      await new Promise(setImmediate); // the frames arrive, and may cost the link
       mesh.hub.connect(sender.transport, target.transport);
     }
     await untilTrue(
