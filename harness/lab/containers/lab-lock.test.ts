@@ -36,6 +36,14 @@ describe.skipIf(process.platform !== 'linux')('the lock of a lab', () => {
     await using _ = await second;
   });
 
+  it('does not take a directory that cannot be locked for a busy one', async () => {
+    const nowhere = join(dir, 'no', 'where');
+    await expect(lockLab(nowhere, { signal, patienceMs: 20 })).rejects.toMatchObject({
+      code: 'LAB_LOCK_FAILED',
+      message: expect.stringContaining(nowhere),
+    });
+  });
+
   it('is free as soon as the command that held it was killed', async () => {
     const program = `const { lockLab } = await import(${JSON.stringify(new URL('./lab-lock.ts', import.meta.url).href)});
       await lockLab(${JSON.stringify(dir)}, { signal: new AbortController().signal });

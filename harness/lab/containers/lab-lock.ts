@@ -4,12 +4,13 @@ import { FaultError, messageOf } from '../../../kit/errors.ts';
 import { SYSTEM_PATH } from './system-command.ts';
 
 const PATIENCE_MS = 5_000; // a command that was told to end gets that long
+const BUSY_CODE = 1; // of flock when its time is up
 const START_BUDGET_MS = 10_000; // for flock itself, on a busy machine
 
 /**
  * Keeps other commands off a lab while this one changes it. `flock` holds the directory in a child that lives as long
  * as our end of its pipe: however this process ends, the lock is free, with nothing stale to detect or to take over.
- * @throws FaultError `LAB_BUSY`; `LAB_NEEDS` without flock
+ * @throws FaultError `LAB_BUSY`; `LAB_LOCK_FAILED` where `dir` cannot be locked; `LAB_NEEDS` without flock
  */
 export async function lockLab(
   dir: string,
@@ -26,9 +27,12 @@ export async function lockLab(
   });
   const acquired = new Promise<void>((resolve, reject) => {
     holder.stdout.once('data', () => resolve()); // `cat` runs only under the lock
-    holder.once('close', () => {
-      const why = `another lab command is at work in ${dir}, and was not done after ${patienceMs} ms`;
-      reject(new FaultError('LAB_BUSY', why));
+    holder.once('close', (code) => {
+      const busy = `another lab command is at work in ${dir}, and was not done after ${patienceMs} ms`;
+      const failed = `${dir} cannot be locked: flock ended with code ${code}`;
+      reject(
+        code === BUSY_CODE ? new FaultError('LAB_BUSY', busy) : new FaultError('LAB_LOCK_FAILED', failed),
+      );
     });
     holder.once('error', (cause) => {
       const why = `flock cannot be run (package util-linux): ${messageOf(cause)}`;
