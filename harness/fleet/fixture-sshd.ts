@@ -167,9 +167,15 @@ export class TestSshd implements AsyncDisposable {
     }
   }
 
+  /** Root with an empty home: whatever this machine's root runs at login is not to be waited for, or killed. */
   async #writeUsers(): Promise<void> {
     const { name, uid } = USER;
-    const known = await readFile('/etc/passwd', 'utf8');
+    const home = join(this.dir, 'home');
+    await mkdir(home, { mode: 0o700 });
+    const known = (await readFile('/etc/passwd', 'utf8')).replace(
+      /^root:.*$/m,
+      `root:x:0:0:root:${home}:/bin/bash`,
+    );
     await writeFile(join(this.dir, 'passwd'), `${known}${name}:*:${uid}:${uid}::/tmp:/bin/sh\n`);
     await chmod(this.dir, 0o711);
     for (const file of ['authorized_keys', 'passwd']) await chmod(join(this.dir, file), 0o644);
