@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
-import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
+import { DeadlineError, until, withinBudget } from '../../kit/deadline.ts';
 import { codeOf, messageOf } from '../../kit/errors.ts';
 import { type ChannelKind, ChannelLimit } from './channel-limit.ts';
 import { HostError } from './host-error.ts';
@@ -13,8 +13,14 @@ import { tunnelOver } from './ssh-tunnel.ts';
 
 /** To open a channel. An sshd that lets one wait for longer is gone, whatever TCP says. */
 const OPEN_BUDGET_MS = 10_000;
-/** RFC 4254, 5.1: sshd tried, and nothing took the connection at that port. */
+/** RFC 4254, 5.1. Of a tunnel: nothing took the connection at that port. Of a command: sshd has no session free. */
 const CONNECT_FAILED = 2;
+/**
+ * For a session to become free there. sshd counts one for a moment after its channel was closed, and until the process of
+ * a command that was given up has ended, so it may refuse what is within its `MaxSessions`.
+ */
+const SESSION_BUDGET_MS = 5_000;
+const SESSION_RETRY_MS = 25;
 
 type Opened = (error: Error | undefined, channel: ClientChannel) => void;
 
@@ -56,9 +62,31 @@ export class SshConnection {
     return this.#lost.signal;
   }
 
-  /** Starts `command` by the user's login shell, once there is a free channel of this kind. */
+  /**
+   * Starts `command` by the user's login shell, once there is a free channel of this kind.
+   * @throws HostError `HOST_REFUSED` when sshd has no session free for it within 5 s, or forbids it
+   */
   async start(kind: 'exec' | 'session', command: string, signal: AbortSignal): Promise<ClientChannel> {
-    return await this.#openChannel(kind, 'a command', signal, (opened) => this.#client.exec(command, opened));
+    let refused: unknown;
+    const attempt = async () => {
+      try {
+        return await this.#openChannel(kind, 'a command', signal, (opened) =>
+          this.#client.exec(command, opened),
+        );
+      } catch (error) {
+        if (!isConnectFailed(error)) throw error;
+        refused = error;
+        return undefined;
+      }
+    };
+    const limits = { budgetMs: SESSION_BUDGET_MS, everyMs: SESSION_RETRY_MS, signal };
+    try {
+      return await until('a free session', attempt, limits);
+    } catch (error) {
+      if (refused === undefined || signal.aborted || !(error instanceof DeadlineError)) throw error;
+      const why = `sshd had no session free for a command in ${SESSION_BUDGET_MS / 1_000} s (see its MaxSessions)`;
+      throw new HostError('HOST_REFUSED', this.#host, why, { cause: refused });
+    }
   }
 
   /**
@@ -67,10 +95,16 @@ export class SshConnection {
    */
   async tunnel(address: string, port: number, signal: AbortSignal): Promise<Duplex> {
     const what = `a connection to ${address}:${port}`;
-    const channel = await this.#openChannel('tunnel', what, signal, (opened) =>
-      this.#client.forwardOut('127.0.0.1', 0, address, port, opened),
-    );
-    return tunnelOver(channel, this.lost);
+    try {
+      const channel = await this.#openChannel('tunnel', what, signal, (opened) =>
+        this.#client.forwardOut('127.0.0.1', 0, address, port, opened),
+      );
+      return tunnelOver(channel, this.lost);
+    } catch (error) {
+      if (!isConnectFailed(error)) throw error;
+      const why = `${what} was refused: ${messageOf(error)}`;
+      throw Object.assign(new Error(why, { cause: error }), { code: 'ECONNREFUSED' });
+    }
   }
 
   close(): void {
@@ -106,9 +140,7 @@ export class SshConnection {
   }
 
   #refusal(what: string, error: Error): Error {
-    if ('reason' in error && error.reason === CONNECT_FAILED) {
-      return Object.assign(new Error(`${what} was refused: ${error.message}`), { code: 'ECONNREFUSED' });
-    }
+    if (isConnectFailed(error)) return error; // who asked knows what it means
     return new HostError('HOST_REFUSED', this.#host, `sshd did not open ${what}: ${error.message}`, {
       cause: error,
     });
@@ -126,6 +158,10 @@ export class SshConnection {
     this.#client.destroy();
     this.#socket.close();
   }
+}
+
+function isConnectFailed(error: unknown): boolean {
+  return error instanceof Error && 'reason' in error && error.reason === CONNECT_FAILED;
 }
 
 /** A byte stream to the sshd of `target`, the way that the inventory says. */

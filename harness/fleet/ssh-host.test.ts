@@ -82,6 +82,22 @@ describe.skipIf(missing !== null)(
       await one.close();
     });
 
+    it('waits for an sshd that has no session free, and says so when none becomes free', async () => {
+      await using narrow = await TestSshd.start({ config: ['MaxSessions 2'] });
+      const one = await narrow.host();
+      const twelve = Array.from({ length: 12 }, (_, at) => one.exec(['echo', `${at}`], within(15_000)));
+      expect((await Promise.all(twelve)).map(({ stdout }) => Number(stdout))).toEqual(
+        twelve.keys().toArray(),
+      );
+      const lasting = await Promise.all([1, 2].map(() => one.session(['cat'], { signal: never })));
+      await expect(one.exec(['true'], within(15_000))).rejects.toMatchObject({
+        code: 'HOST_REFUSED',
+        message: expect.stringMatching(/^alpha: sshd had no session free .* MaxSessions/),
+      });
+      for (const session of lasting) await session[Symbol.asyncDispose]();
+      await one.close();
+    });
+
     it('leaves a channel to commands whatever stays open', async () => {
       const busy = await sshd.host();
       const sessions = await Promise.all([1, 2].map(() => busy.session(['cat'], { signal: never })));
