@@ -103,18 +103,20 @@ export async function transmit(
   });
 }
 
-/** Waits for a live link to `agentId` other than `lostGeneration`; `repair` may help it come. */
+/** Waits for a live link to `agentId` other than `lostGeneration`; `repair` helps it come, where that may be. */
 export async function findLink(
   { watch, clock }: Pick<AttemptModules, 'watch' | 'clock'>,
   agentId: AgentId,
   {
     untilMs,
     lostGeneration,
+    mayDial,
     repair,
     signal,
   }: {
     readonly untilMs: number;
     readonly lostGeneration: number | null;
+    readonly mayDial: boolean;
     readonly repair: ((peerId: PeerId, signal: AbortSignal) => Promise<unknown>) | undefined;
     readonly signal: AbortSignal;
   },
@@ -134,7 +136,7 @@ export async function findLink(
         if (link) settle(link);
       };
       // A failed repair is no news: the link may still come from the other side, and the wait has its own end.
-      if (lostGeneration === null) repair?.(peerId, stop).then(look, () => {});
+      if (mayDial) repair?.(peerId, stop).then(look, () => {});
       return watch.onChange(agentId, look);
     },
   );

@@ -25,7 +25,7 @@ test('the first try leaves the smaller of 6 s and half of the window to the retr
 
 test('a link may be found as late as a dial at 1.5 s round-trip time takes, and its message still be answered', () => {
   const { core, first } = started(10_000, 8_000);
-  expect(first.action).toEqual({ type: 'find_link', untilMs: 6_000, lostGeneration: null });
+  expect(first.action).toEqual({ type: 'find_link', untilMs: 6_000, lostGeneration: null, mayDial: true });
   const action = core.on(LINKED, 4_500).action;
   expect(action).toEqual({ type: 'transmit', untilMs: 7_250 });
 });
@@ -38,7 +38,7 @@ test('a retry whose link proves dead goes out once more on a new one; a first tr
   const again = core.on({ type: 'link_silent' }, 5_000);
   expect(again).toEqual({
     outcomes: [],
-    action: { type: 'find_link', untilMs: 6_800, lostGeneration: null },
+    action: { type: 'find_link', untilMs: 6_800, lostGeneration: 1, mayDial: true },
   });
   expect(core.on({ type: 'linked', generation: 2 }, 5_200).action).toEqual({
     type: 'transmit',
@@ -51,9 +51,21 @@ test('a retry whose link proves dead goes out once more on a new one; a first tr
   expect(early.on({ type: 'link_silent' }, 5_000).outcomes).toEqual(['sender_ack_timeout']);
 });
 
+test('a retry whose link was closed for another message has a link dialled, as the one that closed it', () => {
+  const { core } = started(10_000, 8_000);
+  core.on(LINKED, 0);
+  core.on({ type: 'timed_out' }, 4_000);
+  core.on(LINKED, 4_000);
+  const again = core.on({ type: 'link_lost' }, 5_000);
+  expect(again.action).toEqual({ type: 'find_link', untilMs: 6_800, lostGeneration: 1, mayDial: true });
+  expect(core.on({ type: 'linked', generation: 2 }, 6_000).action.type).toBe('transmit');
+  expect(core.on({ type: 'link_lost' }, 6_100).action).toMatchObject({ lostGeneration: 2, mayDial: true });
+  expect(core.on({ type: 'no_link' }, 7_240).action).toMatchObject({ result: { kind: 'disconnected' } });
+});
+
 test('time spent on finding the link is taken from the budget, never added', () => {
   const { core, first } = started(4_000, 8_000);
-  expect(first.action).toEqual({ type: 'find_link', untilMs: 2_400, lostGeneration: null });
+  expect(first.action).toEqual({ type: 'find_link', untilMs: 2_400, lostGeneration: null, mayDial: true });
   expect(core.on(LINKED, 2_000).action).toEqual({ type: 'transmit', untilMs: 3_000 });
   core.on({ type: 'timed_out' }, 3_000);
   expect(core.on(LINKED, 3_000).action).toEqual({ type: 'transmit', untilMs: 4_000 });
@@ -77,7 +89,8 @@ test('a replaced link is waited for 250 ms and the request issued again at no co
   const { core } = started(8_000, 8_000);
   core.on(LINKED, 0);
   const lost = core.on({ type: 'link_lost' }, 10);
-  expect(lost).toEqual({ outcomes: [], action: { type: 'find_link', untilMs: 260, lostGeneration: 1 } });
+  const action = { type: 'find_link', untilMs: 260, lostGeneration: 1, mayDial: false };
+  expect(lost).toEqual({ outcomes: [], action });
   expect(core.on({ type: 'linked', generation: 2 }, 20)).toEqual({
     outcomes: [],
     action: { type: 'transmit', untilMs: 4_000 },

@@ -38,9 +38,14 @@ export type SendResult =
   | { readonly kind: 'disconnected'; readonly why: string }
   | { readonly kind: 'timed_out'; readonly stage: BudgetStage };
 
-/** What to do next, and by when. `lostGeneration` names the link that is not wanted again. */
+/** What to do next, and by when. `lostGeneration` names the link that is not wanted again; `mayDial`, whether to help one come. */
 export type SendAction =
-  | { readonly type: 'find_link'; readonly untilMs: number; readonly lostGeneration: number | null }
+  | {
+      readonly type: 'find_link';
+      readonly untilMs: number;
+      readonly lostGeneration: number | null;
+      readonly mayDial: boolean;
+    }
   | { readonly type: 'transmit'; readonly untilMs: number }
   | {
       readonly type: 'finish';
@@ -58,7 +63,9 @@ export interface SendStep {
  * The life of one acknowledged send, without I/O: find the live link, transmit, and on silence transmit once more with
  * the same request id. The first try leaves the smaller of 6 s and half of the acknowledgement window to the retry.
  * A link replaced under a try costs no try: the request is issued again on the new link when that appears
- * within 250 ms, at most 8 times per try, and so is a retry whose link turns out to be dead. A reply of any kind other than "closing" ends the send. No action outlasts the budget.
+ * within 250 ms, at most 8 times per try. A retry whose link ends or turns out to be dead is issued again too, on a link
+ * that may be dialled for it: no other try comes after it. A reply of any kind other than "closing" ends the send. No
+ * action outlasts the budget.
  */
 export class SendCore {
   readonly #deadlineAtMs: number;
@@ -113,9 +120,9 @@ export class SendCore {
     return this.#ackEndMs ?? this.#deadlineAtMs;
   }
 
-  #findLink(nowMs: number): SendAction {
+  #findLink(nowMs: number, lostGeneration: number | null = null): SendAction {
     const share = Math.min(LINK_WAIT_MS, (this.#endMs() - nowMs) * LINK_WAIT_SHARE);
-    return { type: 'find_link', untilMs: nowMs + Math.max(0, share), lostGeneration: null };
+    return { type: 'find_link', untilMs: nowMs + Math.max(0, share), lostGeneration, mayDial: true };
   }
 
   #transmit(generation: number, nowMs: number): SendStep {
@@ -140,16 +147,16 @@ export class SendCore {
     if (this.#reissues >= REISSUES_PER_TRY) return this.#connectionGone(nowMs);
     this.#reissues += 1;
     this.#reissuing = true;
+    const lostGeneration = this.#generation;
+    if (this.#tryNumber === 2) return { outcomes: [], action: this.#findLink(nowMs, lostGeneration) };
     const untilMs = Math.min(nowMs + RELINK_WAIT_MS, this.#tryEndMs(this.#endMs()));
-    return { outcomes: [], action: { type: 'find_link', untilMs, lostGeneration: this.#generation } };
+    return { outcomes: [], action: { type: 'find_link', untilMs, lostGeneration, mayDial: false } };
   }
 
-  /** The try on a dead link is over; a retry whose link proves dead is issued again, since a dial may yet help it. */
+  /** The first try on a dead link is over. */
   #linkSilent(nowMs: number): SendStep {
     if (this.#tryNumber === 1 || this.#reissues >= REISSUES_PER_TRY) return this.#timedOut(nowMs);
-    this.#reissues += 1;
-    this.#reissuing = true;
-    return { outcomes: [], action: this.#findLink(nowMs) };
+    return this.#linkLost(nowMs);
   }
 
   #timedOut(nowMs: number): SendStep {
