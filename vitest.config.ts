@@ -13,7 +13,8 @@ export default defineConfig({
           pool: 'forks',
           isolate: false,
           maxWorkers: 3,
-          testTimeout: 20_000,
+          testTimeout: 60_000, // far above what any takes: a machine may stand still for seconds
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -18,6 +18,7 @@ export class MeshproofProcess implements AsyncDisposable {
   readonly #home: string;
   readonly #exited: Promise<number | null>;
   stderr = '';
+  #isClosed = false;
 
   private constructor(home: string, command: readonly string[], options: SpawnOptions) {
     this.#home = home;
@@ -33,7 +34,10 @@ export class MeshproofProcess implements AsyncDisposable {
     if (this.child.stdout) {
       createInterface({ input: this.child.stdout }).on('line', (line) => this.events.push(JSON.parse(line)));
     }
-    this.#exited = once(this.child, 'close').then(([code]) => code as number | null);
+    this.#exited = once(this.child, 'close').then(([code]) => {
+      this.#isClosed = true;
+      return code as number | null;
+    });
   }
 
   static async start(...args: readonly string[]): Promise<MeshproofProcess> {
@@ -61,7 +65,8 @@ export class MeshproofProcess implements AsyncDisposable {
     return await until(
       `event ${kind}`,
       () => {
-        if (this.child.exitCode !== null && !this.find(kind, fits)) {
+        // Its last words may come after its end.
+        if (this.#isClosed && !this.find(kind, fits)) {
           throw new Error(`ended with ${this.child.exitCode} before ${kind}\n${this.stderr}\n${this.told()}`);
         }
         return this.find(kind, fits);

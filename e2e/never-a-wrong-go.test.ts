@@ -69,7 +69,7 @@ describe.concurrent('a run in which something was harmed is never a GO', () => {
     const pid = await run.pidOf('node3', 'node');
     const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').filter((part) => part !== '');
     process.kill(pid, 'SIGTERM');
-    await until('the node to stop', () => (isAlive(pid) ? undefined : true), { budgetMs: 8_000 });
+    await until('the node to stop', () => (isAlive(pid) ? undefined : true), { budgetMs: 30_000 });
     const again = spawn(args[0] ?? process.execPath, args.slice(1), { stdio: 'ignore' });
     using undo = new DisposableStack();
     undo.defer(() => again.kill('SIGKILL'));

@@ -10,6 +10,8 @@ import { MeshproofProcess } from './meshproof-process.ts';
 import { SideBySide } from './side-by-side.ts';
 
 const MESH = ['--local', '3', '--telemetry-secs', '2', '--settle-secs', '10', '--stop-on', 'none'];
+/** A round of telemetry that outlives a moment in which the machine stands still: one that is lost is no GO. */
+const PATIENT = ['--telemetry-secs', '10'];
 const BUDGET_MS = 240_000;
 
 const sideBySide = new SideBySide();
@@ -50,7 +52,7 @@ describe('a mesh under traffic', { timeout: BUDGET_MS + 30_000 }, () => {
   let brokenBundle: Run;
   let sameBundle: Run;
   beforeAll(async () => {
-    served = begin('rolling_upgrade,clock_skew,delayed_reader', ['--reader-delay-secs', '8']);
+    served = begin('rolling_upgrade,clock_skew,delayed_reader', ['--reader-delay-secs', '8', ...PATIENT]);
     const broken = await bundleWith('broken', 'process.exit(3);');
     const one = ['--upgrade-bundle', broken, '--upgrade-nodes', 'node3', '--recover-secs', '5'];
     brokenBundle = begin('rolling_upgrade', one);
@@ -94,7 +96,7 @@ describe('a mesh that outsiders attack', { timeout: BUDGET_MS + 30_000 }, () => 
   let outsidersLost: Run;
   beforeAll(() => {
     const few = ['--attack-secs', '6', '--outsider-kinds', 'forger,silent', '--outsiders-of-each', '1'];
-    attacked = begin('bad_external_peer,many_bad_peers', [...few, '--links', 'lan']);
+    attacked = begin('bad_external_peer,many_bad_peers', [...few, ...PATIENT, '--links', 'lan']);
     const killNodeUnder = (name: string) => async (run: MeshproofProcess) => {
       await run.event('scenario_started', ({ scenario }) => scenario === name, BUDGET_MS);
       process.kill(await run.pidOf('node2', 'node'), 'SIGKILL');

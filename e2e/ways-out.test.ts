@@ -13,6 +13,8 @@ const BASELINE = ['--local', '2', '--settle-secs', '4', '--telemetry-secs', '1',
 const SOAK = [...BASELINE, '--duration-hours', '0.02', '--interval-mins', '0.2'];
 /** A shell line; the proof goes beside what the run keeps for itself. */
 const RUN = `$MESHPROOF run ${BASELINE.join(' ')} --proof-dir $PROOF`;
+/** One that is to be a GO: its telemetry outlives a moment in which the machine stands still. */
+const PATIENT_RUN = `${RUN} --telemetry-secs 10`;
 
 /** A directory of one test's own, below which its runs keep the directories of their nodes. */
 class Scratch implements AsyncDisposable {
@@ -62,7 +64,7 @@ class Scratch implements AsyncDisposable {
   }
 
   async expectInterrupted(run: MeshproofProcess): Promise<void> {
-    expect(await run.exit(30_000), run.told() + run.stderr).toBe(4);
+    expect(await run.exit(60_000), run.told() + run.stderr).toBe(4);
     expect(run.find('judged')).toMatchObject({ verdict: 'INCONCLUSIVE', exit_code: 4 });
     const { entries, torn } = await readJournal(join(run.proofDir, 'journal.ndjson'));
     expect(torn).toBeNull();
@@ -144,7 +146,7 @@ describe.concurrent('a soak whose windows take longer than their interval', () =
     const soak = ['soak', '--local', '2', '--duration-hours', '0.0002', '--interval-mins', '0.003'];
     await using scratch = await Scratch.make();
     await using run = await scratch.start(...soak, '--telemetry-secs', '0.2', '--burst-messages', '60');
-    expect(await run.exit(40_000), run.told() + run.stderr).toBe(2);
+    expect(await run.exit(60_000), run.told() + run.stderr).toBe(2);
     const missed = run.events.filter(({ event }) => event === 'window_missed');
     expect(missed.length).toBeGreaterThan(0);
     expect(run.find('judged')?.reasons.join('\n')).toMatch(/window 2 of 4 did not run \(missed\)/);
@@ -155,7 +157,7 @@ describe.concurrent('a soak whose windows take longer than their interval', () =
 describe.concurrent('a run whose output nobody takes', () => {
   it('goes on to its verdict when its reader leaves after one line', async () => {
     await using scratch = await Scratch.make();
-    const { stdout } = await scratch.shell(`${RUN} --json | head -1; echo "exit \${PIPESTATUS[0]}"`);
+    const { stdout } = await scratch.shell(`${PATIENT_RUN} --json | head -1; echo "exit \${PIPESTATUS[0]}"`);
     expect(stdout).toMatch(/exit 0/);
     const { entries } = await readJournal(scratch.path('proof/journal.ndjson'));
     expect(entries.at(-1)?.record).toMatchObject({ type: 'run_finished', exit_code: 0 });
@@ -164,7 +166,7 @@ describe.concurrent('a run whose output nobody takes', () => {
 
   it('goes on to its verdict with stdout and stderr closed; one that cannot be printed later is a fault', async () => {
     await using scratch = await Scratch.make();
-    expect(await scratch.shell(`${RUN} >&- 2>&-`)).toMatchObject({ code: 0 });
+    expect(await scratch.shell(`${PATIENT_RUN} >&- 2>&-`)).toMatchObject({ code: 0 });
     await scratch.expectNothingLeft();
     expect(await scratch.shell('$MESHPROOF gate check $PROOF > /dev/full')).toMatchObject({
       code: 5,
@@ -219,7 +221,7 @@ describe.concurrent('a proof that is looked at later', () => {
     await run.event('window_judged');
     run.child.kill('SIGKILL');
     await run.exit();
-    await until('no process left', () => (run.pids.some(isAlive) ? undefined : true), { budgetMs: 15_000 });
+    await until('no process left', () => (run.pids.some(isAlive) ? undefined : true), { budgetMs: 30_000 });
     expect(await scratch.shell('$MESHPROOF gate check $PROOF', run.proofDir)).toMatchObject({ code: 2 });
     const { code, stdout } = await scratch.shell('$MESHPROOF proof show $PROOF', run.proofDir);
     expect(code).toBe(0);

@@ -1,6 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { NodeClient } from './client.ts';
 
 const HEX = 'ab'.repeat(32);
@@ -17,6 +17,7 @@ const servers: Server[] = [];
 const clients: NodeClient[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const client of clients.splice(0)) await client.close();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
@@ -33,7 +34,7 @@ async function clientOf(listener: RequestListener): Promise<NodeClient> {
   return newClient(`http://127.0.0.1:${port}`);
 }
 function newClient(baseUrl: string): NodeClient {
-  const client = new NodeClient({ baseUrl, token: 'secret', timeoutMs: 2_000 });
+  const client = new NodeClient({ baseUrl, token: 'secret', timeoutMs: 20_000 });
   clients.push(client);
   return client;
 }
@@ -190,13 +191,17 @@ describe('an event stream', () => {
   });
 
   it('outlives the deadline of its opening, and ends with the reason of the caller', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const opened = Promise.withResolvers<ServerResponse>();
     const client = await clientOf((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.flushHeaders();
-      setTimeout(() => response.write(lifecycle('Established')), 120);
+      opened.resolve(response);
     });
     const stop = new AbortController();
     const stream = await client.peerEvents({ timeoutMs: 60, signal: stop.signal });
+    vi.advanceTimersByTime(120);
+    (await opened.promise).write(lifecycle('Established'));
     const reason = new Error('enough');
     const reading = (async () => {
       for await (const { data } of stream) if (data.event === 'Established') stop.abort(reason);

@@ -47,7 +47,7 @@ function start(...args: readonly string[]) {
     said.err += chunk;
   });
   const closed = once(child, 'close').then(([code]) => ({ code: Number(code), ...said }));
-  return { child, said, ended: () => withinBudget('the end of the program', 10_000, () => closed) };
+  return { child, said, ended: () => withinBudget('the end of the program', 40_000, () => closed) };
 }
 
 async function configFile(keys: Record<string, string>): Promise<string> {
@@ -65,7 +65,7 @@ async function startListening(keys: Record<string, string> = {}) {
   const line = await until(
     'the listening line',
     () => (program.said.out.includes('\n') || program.child.exitCode !== null ? program.said.out : undefined),
-    { budgetMs: 10_000, everyMs: 20 },
+    { budgetMs: 40_000, everyMs: 20 },
   );
   return { ...program, listening: listeningSchema.parse(JSON.parse(line)) };
 }
@@ -135,11 +135,9 @@ describe('a node that listens', () => {
     for (const key of ['machine.key', 'agent.key', 'api-token']) {
       expect((await stat(join(dir, 'data', key))).mode & 0o777).toBe(0o600);
     }
-    const stoppedAtMs = performance.now();
     child.kill('SIGTERM');
     const { code, out, err } = await ended();
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(performance.now() - stoppedAtMs).toBeLessThan(5_000);
+    expect({ code, err }).toEqual({ code: 0, err: '' }); // another code when it does not end within its promise of 5 s
     expect(out.trimEnd().split('\n')).toHaveLength(1);
     await expect(stat(join(dir, 'data', 'api.port'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -163,7 +161,7 @@ describe('a node that listens', () => {
       }
       await client.close();
     },
-    30_000,
+    120_000,
   );
 
   it('ends when the process that started it is gone', async () => {

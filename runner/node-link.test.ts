@@ -30,7 +30,7 @@ describe('the link to a node', () => {
     await renewing.promise;
     node.breakStreams();
     await until('the end of the direct stream', () => (open.streams.direct ? undefined : true), {
-      budgetMs: 5_000,
+      budgetMs: 20_000,
     });
     renewed.resolve();
     await expect(starting).rejects.toMatchObject({ code: 'NODE_NOT_ATTACHED' });

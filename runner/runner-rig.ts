@@ -94,7 +94,7 @@ export class RunnerRig {
       },
     );
     this.#running.set(rigged.name, runner);
-    const address = await runner.start(AbortSignal.timeout(10_000));
+    const address = await runner.start(AbortSignal.timeout(30_000));
     rigged.baseUrl = `http://127.0.0.1:${address.port}`;
     rigged.token = await loadToken(control_token_path);
   }

@@ -123,7 +123,7 @@ describe('a runner', () => {
       const { details } = await operator.execute(nyc, 'discover');
       return details.node_connects === 2 && details.streams_attached ? true : undefined;
     };
-    await until('both streams attached again', streams, { budgetMs: 5_000 });
+    await until('both streams attached again', streams, { budgetMs: 20_000 });
   });
 });
 
@@ -136,11 +136,11 @@ describe('commands over the mesh', () => {
     );
     sfo.node.receiveDirect({ from: nyc.node, payload: encodeCommandDm(text), verified: true });
     await until('the result is posted', () => (sfo.node.directSends === 1 ? true : undefined), {
-      budgetMs: 5_000,
+      budgetMs: 20_000,
     });
     sfo.node.receiveDirect({ from: nyc.node, payload: encodeCommandDm(text), verified: true });
     const duplicates = async () => ((await health(sfo)).commands.duplicates === 1 ? true : undefined);
-    await until('the replay is noticed', duplicates, { budgetMs: 5_000 });
+    await until('the replay is noticed', duplicates, { budgetMs: 20_000 });
     expect(sfo.node.directSends).toBe(1);
   });
 

@@ -163,9 +163,9 @@ describe('publish and subscribe_collect', () => {
     const final = await startCollecting();
     sfo.node.restart();
     const subscribed = () => (sfo.node.subscriptions.size === 1 ? true : undefined);
-    await until('the subscription is renewed', subscribed, { budgetMs: 5_000 });
+    await until('the subscription is renewed', subscribed, { budgetMs: 20_000 });
     await until('the streams stand', async () => (await health(sfo)).streams.events || undefined, {
-      budgetMs: 5_000,
+      budgetMs: 20_000,
     });
     await operator.execute(nyc, 'publish', burst);
     expect((await resultOf(sfo, final)).details).toMatchObject({

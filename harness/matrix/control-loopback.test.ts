@@ -9,7 +9,7 @@ import type { ControlChannel, RunnerResult } from './control-channel.ts';
 import { type LoopbackTarget, openLoopbackControl } from './control-loopback.ts';
 import { createOperatorKey, type OperatorKey } from './operator-key.ts';
 
-const BUDGET = { budgetMs: 5_000 };
+const BUDGET = { budgetMs: 20_000 };
 let signing: Signing;
 let operator: OperatorKey;
 let rig: RunnerRig;
@@ -113,7 +113,7 @@ describe('the loopback control channel', () => {
     await channel?.close();
 
     const params = { topic: 't', burst_id: 'b', expected: 1, max_ms: 5_000 };
-    const silent = open([targetOf('nyc')]).call('nyc', 'subscribe_collect', params, { budgetMs: 200 });
+    const silent = open([targetOf('nyc')]).call('nyc', 'subscribe_collect', params, { budgetMs: 3_000 });
     await expect(silent).rejects.toMatchObject({ code: 'RESULT_TIMEOUT', details: { node: 'nyc' } });
     await expect(channel?.call('lon', 'discover', {}, BUDGET)).rejects.toMatchObject({
       code: 'NODE_UNKNOWN',
@@ -199,7 +199,7 @@ describe('the loopback control channel', () => {
 
   it('ignores and counts results of another identity than the planned one', async () => {
     const control = open([targetOf('nyc', { machineId: 'f'.repeat(64) })]);
-    await expect(control.call('nyc', 'discover', {}, { budgetMs: 300 })).rejects.toMatchObject({
+    await expect(control.call('nyc', 'discover', {}, { budgetMs: 3_000 })).rejects.toMatchObject({
       code: 'RESULT_TIMEOUT',
     });
     expect(control.tally().get('nyc')).toMatchObject({ results: 0 });

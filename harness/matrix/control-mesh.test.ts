@@ -11,7 +11,7 @@ import type { ControlChannel, RunnerResult } from './control-channel.ts';
 import { openMeshControl } from './control-mesh.ts';
 import { createOperatorKey, type OperatorKey } from './operator-key.ts';
 
-const BUDGET = { budgetMs: 5_000 };
+const BUDGET = { budgetMs: 20_000 };
 let signing: Signing;
 let operator: OperatorKey;
 let rig: RunnerRig;

@@ -16,7 +16,7 @@ let client: NodeClient;
 beforeEach(async () => {
   node = await startFakeApi();
   token = await readFile(join(node.dataDir, 'api-token'), 'utf8');
-  client = new NodeClient({ baseUrl: node.baseUrl, token, timeoutMs: 5_000 });
+  client = new NodeClient({ baseUrl: node.baseUrl, token, timeoutMs: 20_000 });
 });
 afterEach(async () => {
   await client.close();
@@ -32,7 +32,7 @@ function collect<T>(stream: AsyncIterable<T>): T[] {
   return seen;
 }
 const atLeast = (list: readonly unknown[], count: number) =>
-  until(`${count} events`, () => (list.length >= count ? true : undefined), { budgetMs: 5_000, everyMs: 5 });
+  until(`${count} events`, () => (list.length >= count ? true : undefined), { budgetMs: 20_000, everyMs: 5 });
 
 describe('publish and subscribe', () => {
   it('give exactly one event per subscription, and none after it was deleted', async () => {
@@ -74,7 +74,7 @@ it('a reader that stalls costs bounded memory, and what it loses is counted wher
   socket.write(`GET /events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${token}\r\n\r\n`);
   await client.subscribe('flood');
   await until('the reader', () => (node.api.stats().sseClients === 1 ? true : undefined), {
-    budgetMs: 2_000,
+    budgetMs: 20_000,
     everyMs: 5,
   });
   const payload = Buffer.alloc(64 * 1024, 7);
@@ -151,7 +151,7 @@ it('tells of links on /peers/events and /events', async () => {
 it('answers a shutdown before it is asked of the node', async () => {
   await client.shutdown();
   await until('the request', () => (node.asked.shutdowns === 1 ? true : undefined), {
-    budgetMs: 2_000,
+    budgetMs: 20_000,
     everyMs: 5,
   });
 });

@@ -7,9 +7,9 @@ import { type GossipNode, gossipNodes } from './gossip-nodes.ts';
 const TOPIC = 'test/topic';
 const bytes = (value: string) => new Uint8Array(Buffer.from(value));
 const NEVER = new AbortController().signal;
-const COOLING_TAKES = { timeout: 30_000 }; // five echoes of a second each, on a busy machine
+const COOLING_TAKES = { timeout: 60_000 }; // five echoes of a second each, on a busy machine
 
-async function untilTrue(what: string, probe: () => boolean, budgetMs = 15_000): Promise<void> {
+async function untilTrue(what: string, probe: () => boolean, budgetMs = 40_000): Promise<void> {
   await until(what, () => (probe() ? true : undefined), { budgetMs, everyMs: 10 });
 }
 

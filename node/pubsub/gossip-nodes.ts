@@ -1,9 +1,9 @@
 import { type Logger, pino } from 'pino';
-import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { sha256Hex } from '../../kit/hash.ts';
 import { Random } from '../../kit/random.ts';
 import { MemoryHub, type MemoryTransport } from '../sim/memory-transport.ts';
+import { steadyClock } from '../transport/fixture-clocks.ts';
 import { PubSub, type PubSubOptions } from './pubsub.ts';
 
 export interface GossipNode {
@@ -40,7 +40,7 @@ export async function gossipNodes(
           return signing.verify(key, message, signature);
         },
       },
-      clock: realClock,
+      clock: steadyClock,
       random: new Random(at),
       log,
     });

@@ -68,7 +68,7 @@ describe('receive pump', () => {
         for (const release of releases.splice(0)) release();
         return pump.counts.completed === 5 ? true : undefined;
       },
-      { budgetMs: 5_000, everyMs: 1 },
+      { budgetMs: 20_000, everyMs: 1 },
     );
     expectBooksBalance(pump);
   });
@@ -156,7 +156,7 @@ describe('receive pump', () => {
     pump.workers = 1;
     pump.offer(link, frame, 'kept');
     pump.offer(link, frame, 'kept');
-    await until('the next ran', () => (runs === 2 ? true : undefined), { budgetMs: 5_000, everyMs: 2 });
+    await until('the next ran', () => (runs === 2 ? true : undefined), { budgetMs: 20_000, everyMs: 2 });
     expect(aborted).toBe(1);
     expect(pump.counts).toMatchObject({ timedOut: 1, completed: 1 });
     expectBooksBalance(pump);
@@ -172,7 +172,7 @@ describe('receive pump', () => {
     pump.offer(link, frame, 'kept');
     pump.offer(link, frame, 'kept');
     await until('both are done', () => (pump.counts.completed === 2 ? true : undefined), {
-      budgetMs: 5_000,
+      budgetMs: 20_000,
       everyMs: 1,
     });
     expect(errors.map(String)).toEqual(['Error: thrown', 'Error: rejected']);

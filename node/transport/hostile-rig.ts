@@ -24,7 +24,7 @@ export async function hostilePeer(
   }: { readonly networkId?: string; readonly bind?: SocketAddress } = {},
 ) {
   const certificate = createProcessCertificate();
-  const keeper = new LinkKeeper(DEFAULT_TUNING, certificate.sha256, modules);
+  const keeper = new LinkKeeper({ ...DEFAULT_TUNING, helloTimeoutMs: 30_000 }, certificate.sha256, modules);
   const socket = new UdpSocket({
     onDatagram: (data, from) => endpoint.receive(data, from),
     onSmallBuffer: () => {},
@@ -54,7 +54,7 @@ export async function hostilePeer(
         dialSequence: 1,
         features: [],
       };
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(30_000);
       await keeper.connect(connection, ownHello, { expected: target.transport?.peerId, signal });
       return connection;
     },

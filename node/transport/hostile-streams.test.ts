@@ -1,20 +1,23 @@
 import { expect, test } from 'vitest';
 import { until } from '../../kit/deadline.ts';
+import { ShiftedClock } from './fixture-clocks.ts';
 import { encodeFrame } from './frames.ts';
 import { hostilePeer } from './hostile-rig.ts';
 import type { QuicConnection } from './quic-connection.ts';
+import type { QuicTransportModules } from './quic-transport.ts';
 import { type RigNode, TransportRig } from './transport-rig.ts';
 import type { TransportTuning } from './tuning.ts';
 
-const soon = { budgetMs: 5_000, everyMs: 2 };
+const soon = { budgetMs: 20_000, everyMs: 2 };
 const HALF_A_FRAME = Buffer.from([0, 1, 0, 0, 1, 7, 7, 7]); // 64 KiB are promised, three bytes come
 const HELD_FOR_HALF_BYTES = 5 + 64 * 1024;
 
 async function attack(
   rig: TransportRig,
   tuning: Partial<TransportTuning> = {},
+  modules: Partial<QuicTransportModules> = {},
 ): Promise<{ target: RigNode; connection: QuicConnection; [Symbol.asyncDispose](): Promise<void> }> {
-  const target = await rig.node({ tuning });
+  const target = await rig.node({ tuning }, modules);
   const hostile = await hostilePeer((await rig.node()).modules);
   const connection = await hostile.linked(target);
   await until('the link', () => target.transport.links()[0], soon);
@@ -53,7 +56,12 @@ test('a peer is granted no more one-way streams than there are classes, and four
 
 test('half-sent requests are reset when they stand still, counted, and free what they held', async () => {
   await using rig = new TransportRig();
-  await using scene = await attack(rig, { requestStallMs: 60, tickMs: 10 });
+  const clock = new ShiftedClock();
+  await using scene = await attack(
+    rig,
+    { requestStallMs: 20_000, tickMs: 10, idleTimeoutMs: 10_000_000 },
+    { clock },
+  );
   const { target, connection } = scene;
   target.transport.onRequest(async (_link, body) => body);
   say(connection, 4, HALF_A_FRAME);
@@ -63,7 +71,11 @@ test('half-sent requests are reset when they stand still, counted, and free what
     () => target.transport.stats().receiveBufferedBytes > HELD_FOR_HALF_BYTES || undefined,
     soon,
   );
-  await until('both to go', () => target.transport.stats().expiredRequestsTotal === 2 || undefined, soon);
+  const haveGone = () => {
+    clock.aheadMs += 20_000; // from when a look has seen them
+    return target.transport.stats().expiredRequestsTotal === 2 || undefined;
+  };
+  await until('both to go', haveGone, { ...soon, everyMs: 50 });
   expect(target.transport.stats().receiveBufferedBytes).toBe(0);
   expect(target.transport.links()).toHaveLength(1);
 });

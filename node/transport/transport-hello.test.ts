@@ -5,12 +5,12 @@ import { until } from '../../kit/deadline.ts';
 import { Random } from '../../kit/random.ts';
 import { type RigNode, TransportRig } from './transport-rig.ts';
 
-const signal = () => AbortSignal.timeout(10_000);
+const signal = () => AbortSignal.timeout(30_000);
 const refusals = (node: RigNode) => node.transport.stats().helloRefusalsByReason;
 
 async function refused(node: RigNode, name: string): Promise<void> {
   await until(`${name} to be counted`, () => refusals(node)[name] || undefined, {
-    budgetMs: 5_000,
+    budgetMs: 20_000,
     everyMs: 5,
   });
 }
@@ -29,7 +29,7 @@ test('two nodes of one network have a link, each with the proven identity of the
   });
   expect(atA?.agentPublicKey).toEqual(new Uint8Array(b.modules.agent.publicKey));
   await until('the other side to have it too', () => b.transport.linkTo(a.transport.peerId), {
-    budgetMs: 2_000,
+    budgetMs: 20_000,
   });
   expect(b.transport.linkTo(a.transport.peerId)).toMatchObject({
     initiator: 'them',

@@ -1,20 +1,22 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { expect, test } from 'vitest';
 import { until } from '../../kit/deadline.ts';
+import { ShiftedClock } from './fixture-clocks.ts';
 import { type RigNode, TransportRig } from './transport-rig.ts';
+import { DEFAULT_TUNING } from './tuning.ts';
 
-const signal = () => AbortSignal.timeout(15_000);
-const soon = { budgetMs: 8_000, everyMs: 5 };
+const signal = () => AbortSignal.timeout(30_000);
+const soon = { budgetMs: 20_000, everyMs: 5 };
 
 function isSettled(...nodes: readonly RigNode[]): boolean {
   return nodes.every(({ transport }) => transport.stats().openConnections === transport.links().length);
 }
 
 // A frame carries no acknowledgement: what QUIC took on a link that was then superseded arrives if it can within the
-// drain, 5 s. Both ends live in this process, whose hundred hellos can hold it up for a second or more.
+// drain. Both ends live in this process, whose hundred hellos can hold it up for a second or more.
 test('100 simultaneous dials leave both ends with the same one connection, and every message arrives in its drain', async () => {
   await using rig = new TransportRig();
-  const options = { tuning: { tickMs: 50 } };
+  const options = { tuning: { tickMs: 50, drainMs: 8_000 } };
   const [a, b] = [await rig.node(options), await rig.node(options)];
   const got: string[] = [];
   b.transport.onFrame('direct', (_link, frame) => void got.push(Buffer.from(frame).toString()));
@@ -32,7 +34,7 @@ test('100 simultaneous dials leave both ends with the same one connection, and e
     }
   })();
   await Promise.all([...dials, sending]);
-  const drained = { budgetMs: 15_000, everyMs: 20 };
+  const drained = { budgetMs: 30_000, everyMs: 20 };
   await until('the superseded connections to go', () => isSettled(a, b) || undefined, drained);
   expect(a.transport.links()).toHaveLength(1);
   expect(b.transport.links()).toHaveLength(1);
@@ -130,7 +132,7 @@ test('a node that stops is gone at its peers at once, with its sends and request
   await b.transport.stop();
   expect(await outcome).toMatchObject({ code: 'LINK_CLOSED', details: { reason: 'PeerShutdown' } });
   await until('the link to go', () => a.transport.links().length === 0 || undefined, {
-    budgetMs: 1_000,
+    budgetMs: 20_000,
     everyMs: 2,
   });
   expect(a.events.map(({ event, reason }) => [event, reason])).toEqual([
@@ -164,14 +166,27 @@ test('a peer that falls silent leaves links() by the idle timeout, pings or not'
       isCut && name === 'message' ? true : emit(name, ...rest);
     return socket;
   };
-  const tuning = { idleTimeoutMs: 400, keepAliveMs: 100, tickMs: 20 };
-  const a = await rig.node({ tuning }, { createSocket: createCuttable });
-  const b = await rig.node({ tuning });
+  const { idleTimeoutMs, keepAliveMs } = DEFAULT_TUNING;
+  const clock = new ShiftedClock();
+  const tuning = { tickMs: 20 };
+  const a = await rig.node({ tuning }, { clock, createSocket: createCuttable });
+  const b = await rig.node({ tuning }, { clock });
   await a.transport.dial(b.address, { signal: signal() });
-  const kept = Date.now() + 900;
-  await until('twice the idle timeout to pass', () => Date.now() > kept || undefined, soon);
+  for (let keptMs = 0; keptMs <= 2 * idleTimeoutMs; keptMs += keepAliveMs) {
+    clock.aheadMs += keepAliveMs;
+    const isHeard = () => {
+      const path = a.transport.pathTo(b.transport.peerId);
+      return path === undefined || path.quietMs < keepAliveMs || undefined;
+    };
+    await until('a keep-alive to be answered', isHeard, soon);
+  }
   expect(a.transport.links(), 'keep-alives hold a quiet link').toHaveLength(1);
   isCut = true;
+  const sentBefore = a.transport.stats().links[0]?.sentPackets ?? 0;
+  clock.aheadMs += keepAliveMs;
+  const hasAsked = () => (a.transport.stats().links[0]?.sentPackets ?? 0) > sentBefore || undefined;
+  await until('a ping that nobody answers', hasAsked, soon);
+  clock.aheadMs += idleTimeoutMs - keepAliveMs;
   await until('the silence to be noticed', () => a.events.find(({ event }) => event === 'Closed'), soon);
   expect(a.events.at(-1)).toMatchObject({ event: 'Closed', reason: 'LivenessTimeout' });
   expect(a.transport.links()).toEqual([]);
@@ -207,7 +222,7 @@ test('a socket that fails to send 1 % of its packets loses no message and no lin
       ),
     );
   }
-  await until('every frame', () => received === 1_000 || undefined, { budgetMs: 12_000, everyMs: 10 });
+  await until('every frame', () => received === 1_000 || undefined, { budgetMs: 20_000, everyMs: 10 });
   expect(a.transport.stats().socketSendErrorsTotal).toBeGreaterThan(5);
   expect(a.events.map(({ event }) => event)).toEqual(['Established']);
 });
@@ -242,14 +257,14 @@ test('a dual-stack node is reached over IPv4 and IPv6 and shows plain addresses'
 // busy machine, a message is often queued right before a look at its link.
 test('a link that was idle has not stalled when something was queued right before a look at it', async () => {
   await using rig = new TransportRig();
-  const tuning = { stallMs: 100, tickMs: 20, keepAliveMs: 10_000 };
-  const [a, b] = [await rig.node({ tuning }), await rig.node({ tuning })];
+  const clock = new ShiftedClock();
+  const tuning = { stallMs: 20_000, tickMs: 20, keepAliveMs: 1_000_000, idleTimeoutMs: 2_000_000 };
+  const [a, b] = [await rig.node({ tuning }, { clock }), await rig.node({ tuning })];
   const { transport } = a;
   await transport.dial(b.address, { signal: signal() });
   const { peerId } = b.transport;
   for (let time = 1; time <= 5; time += 1) {
-    const isQuiet = () => (transport.pathTo(peerId)?.quietMs ?? 0) > 2 * tuning.stallMs || undefined;
-    await until('the link to be idle', isQuiet, soon);
+    clock.aheadMs += 2 * tuning.stallMs;
     const sent = new Promise<void>((resolve, reject) =>
       setTimeout(() =>
         transport.send(peerId, 'control', Buffer.from('hello'), signal()).then(resolve, reject),

@@ -1,12 +1,14 @@
 import pino from 'pino';
-import { realClock } from '../../kit/clock.ts';
 import { createSigning } from '../../kit/create-signing.ts';
 import { sha256Hex } from '../../kit/hash.ts';
+import { steadyClock } from './fixture-clocks.ts';
 import type { Identity } from './hello-exchange.ts';
 import { QuicTransport, type QuicTransportModules, type QuicTransportOptions } from './quic-transport.ts';
 import type { LinkEvent, SocketAddress } from './transport.ts';
 
 const signing = await createSigning();
+/** A machine that stands still for seconds is not what these tests are about. */
+const PATIENT = { connectTimeoutMs: 30_000, helloTimeoutMs: 30_000 };
 
 async function freshIdentity(): Promise<Identity> {
   const signer = await signing.signer(signing.freshSeed());
@@ -33,12 +35,17 @@ export class TransportRig {
       machine: await freshIdentity(),
       agent: await freshIdentity(),
       signing,
-      clock: realClock,
+      clock: steadyClock,
       log: pino({ level: 'silent' }),
       ...overrides,
     };
     const transport = new QuicTransport(
-      { bind: { host: '127.0.0.1', port: 0 }, networkId: 'rig', ...options },
+      {
+        bind: { host: '127.0.0.1', port: 0 },
+        networkId: 'rig',
+        ...options,
+        tuning: { ...PATIENT, ...options.tuning },
+      },
       modules,
     );
     const events: LinkEvent[] = [];
@@ -51,7 +58,7 @@ export class TransportRig {
   /** Two nodes with a link between them, dialled by the first. */
   async pair(options: Partial<QuicTransportOptions> = {}): Promise<readonly [RigNode, RigNode]> {
     const [a, b] = [await this.node(options), await this.node(options)];
-    await a.transport.dial(b.address, { expected: b.transport.peerId, signal: AbortSignal.timeout(10_000) });
+    await a.transport.dial(b.address, { expected: b.transport.peerId, signal: AbortSignal.timeout(30_000) });
     return [a, b];
   }
 

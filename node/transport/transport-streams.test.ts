@@ -5,12 +5,12 @@ import { codeOf } from '../../kit/errors.ts';
 import { TRAFFIC_CLASSES } from './transport.ts';
 import { type RigNode, TransportRig } from './transport-rig.ts';
 
-const signal = () => AbortSignal.timeout(15_000);
+const signal = () => AbortSignal.timeout(30_000);
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function linkedBack(a: RigNode, b: RigNode): Promise<void> {
   await until('the responder to have the link', () => b.transport.linkTo(a.transport.peerId), {
-    budgetMs: 2_000,
+    budgetMs: 20_000,
     everyMs: 2,
   });
 }
@@ -42,7 +42,7 @@ test('frames of every class arrive whole, in order and as themselves, both ways'
       'all frames',
       () => [...got.values()].every((list) => list.length === sizes.length) || undefined,
       {
-        budgetMs: 5_000,
+        budgetMs: 20_000,
         everyMs: 5,
       },
     );
@@ -93,7 +93,7 @@ test('a handler that takes its time holds the sender back until its queue is ful
       sends.push(send.then(() => 'sent', codeOf));
       return undefined;
     },
-    { budgetMs: 8_000, everyMs: 1 },
+    { budgetMs: 20_000, everyMs: 1 },
   );
   await isFull;
   expect(delivered).toBe(1);
@@ -106,7 +106,7 @@ test('a handler that takes its time holds the sender back until its queue is ful
   const accepted = outcomes.filter((outcome) => outcome === 'sent').length;
   expect(new Set(outcomes)).toEqual(new Set(['sent', 'SEND_QUEUE_FULL']));
   await until('the accepted frames', () => delivered === accepted || undefined, {
-    budgetMs: 5_000,
+    budgetMs: 20_000,
     everyMs: 5,
   });
 });
@@ -131,7 +131,7 @@ test('a send given up in the middle of its frame never shows as a short frame', 
     'part of the frame to leave',
     () => (a.transport.stats().links[0]?.sentBytes ?? 0) > 500_000 || undefined,
     {
-      budgetMs: 5_000,
+      budgetMs: 20_000,
       everyMs: 1,
     },
   );
@@ -142,7 +142,7 @@ test('a send given up in the middle of its frame never shows as a short frame', 
   release.resolve();
   await sent;
   await until('the last frame', () => got.includes(digest(last)) || undefined, {
-    budgetMs: 8_000,
+    budgetMs: 20_000,
     everyMs: 5,
   });
   expect(got).toEqual([digest(first), digest(large), digest(last)]);
@@ -214,7 +214,7 @@ test('a request that is given up aborts the handler at the other end', async () 
   controller.abort(new Error('too late'));
   await expect(request).rejects.toThrow('too late');
   await until('the handler to hear of it', () => handling.aborted || undefined, {
-    budgetMs: 2_000,
+    budgetMs: 20_000,
     everyMs: 2,
   });
 });

@@ -47,9 +47,13 @@ describe.skipIf(why !== null)(`the dead man${why === null ? '' : ` (skipped: ${w
   }, async () => {
     const random = new Random(SEED);
     const lease = { run_id: 'dead-man', kind: 'cut', ttl_ms: TTL_MS, peers: [PEER.v4, PEER.v6] } as const;
-    const startMs = performance.now();
-    await rig.answer('apply', { lease: { ...lease, lease_id: 'measure', larger_than_bytes: null } });
-    const typicalMs = performance.now() - startMs;
+    const times: number[] = [];
+    for (const lease_id of ['measure-1', 'measure-2', 'measure-3']) {
+      const startMs = performance.now();
+      await rig.answer('apply', { lease: { ...lease, lease_id, larger_than_bytes: null } });
+      times.push(performance.now() - startMs);
+    }
+    const typicalMs = Math.min(...times); // without a moment in which the machine stood still
     let killed = 0;
     for (let death = 0; killed < DEATHS && death < 10 * DEATHS; death++) {
       const lease_id = `d${death}`;
@@ -66,7 +70,7 @@ describe.skipIf(why !== null)(`the dead man${why === null ? '' : ` (skipped: ${w
     await until('the end of every lease', async () => ((await inForce()).length === 0 ? true : undefined), {
       budgetMs: TTL_MS + 5_000,
     });
-    const probe = await rig.ask('probe', { address: PEER.v4, port: 9, count: 3, timeout_ms: 500 });
+    const probe = await rig.ask('probe', { address: PEER.v4, port: 9, count: 3, timeout_ms: 10_000 });
     expect(probe.answered).toBe(3);
     expect((await rig.ask('doctor', { heal: true })).remaining).toEqual([]);
     expect(await rig.everything()).toBe(before);

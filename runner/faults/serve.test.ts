@@ -45,7 +45,7 @@ afterEach(async () => {
 async function ask(id: number, op: string, body: object): Promise<FaultAnswerLine> {
   input.write(`${JSON.stringify({ id, op, body })}\n`);
   return await until(`answer ${id}`, () => answers.find((answer) => answer.id === id), {
-    budgetMs: 5_000,
+    budgetMs: 20_000,
     everyMs: 2,
   });
 }
@@ -67,7 +67,7 @@ it.each(['not json', '{"id":-1}', '{"id":7,"op":"explode","body":{}}', '[]'])(
   'survives the line %s',
   async (line) => {
     input.write(`${line}\n`);
-    await until('its refusal', () => answers.find((answer) => !answer.ok), { budgetMs: 5_000, everyMs: 2 });
+    await until('its refusal', () => answers.find((answer) => !answer.ok), { budgetMs: 20_000, everyMs: 2 });
     expect(await ask(9, 'list', {})).toMatchObject({ ok: true });
   },
 );
@@ -85,7 +85,7 @@ it('reverts what it applied when its input ends, and leaves what others applied'
 
 it('reverts when it is told to end, also what was under way', async () => {
   input.write(`${JSON.stringify({ id: 1, op: 'apply', body: { lease: lease('a') } })}\n`);
-  await until('the table', () => (host.tables.size > 0 ? true : undefined), { budgetMs: 5_000, everyMs: 1 });
+  await until('the table', () => (host.tables.size > 0 ? true : undefined), { budgetMs: 20_000, everyMs: 1 });
   ending.abort();
   await served;
   expect([...host.tables.keys()]).toEqual([]);
