@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EvidenceRecord, Finding } from '../proofs/evidence.ts';
-import type { FixtureOverrides } from '../proofs/fixture.ts';
+import { type FixtureOverrides, fixtureProof, fixtureVerdict } from '../proofs/fixture.ts';
+import { buildReportModel } from '../proofs/reports/report-model.ts';
 import { judge } from './judge.ts';
 import { parseGate } from './parse-gate.ts';
 import { added, evidenceOf, figureFrom, restarted } from './planted-defects.ts';
@@ -125,5 +126,40 @@ describe('growth of a counter', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+/** What the reports show of the same counter on nyc: over each window, and over the last scenario of the first. */
+function reported(overrides: FixtureOverrides) {
+  const proof = fixtureProof(overrides);
+  const { continuous, rows } = buildReportModel(proof, fixtureVerdict(proof));
+  const windows = continuous.map(({ byNode }) => byNode.get('nyc')?.droppedFull);
+  const row = rows.find(
+    ({ window, scenario, node }) => window === 1 && scenario === 'fanout_burst' && node === 'nyc',
+  );
+  return { windows, scenario: row?.figures.recv_pump_dropped_full_delta };
+}
+
+describe('the reports', () => {
+  const known = (value: object | undefined) =>
+    value !== undefined && 'seen' in value ? value.seen : 'MISSING';
+  const VALUES = reads([10, 11, 13, 2, 5, 9, 20, 30]);
+
+  test.each([
+    ['no restart', reads([10, 11, 13, 16, 20, 25, 31, 38]), [6, 22]],
+    ['a declared restart', { ...VALUES, ...restarted('nyc', 4), ...added(1, declared(1)) }, [5, 28]],
+    ['an undeclared restart', { ...VALUES, ...restarted('nyc', 4) }, ['MISSING', 28]],
+    [
+      'a restart declared elsewhere',
+      { ...VALUES, ...restarted('nyc', 4), ...added(2, declared(2)) },
+      ['MISSING', 28],
+    ],
+    ['a counter that goes back', reads([10, 11, 5, 16, 16, 16, 16, 16]), ['MISSING', 0]],
+  ] as const)('show the growth that the judge counts: %s', (_, overrides, windows) => {
+    const { windows: shown, scenario } = reported(overrides);
+    expect(shown.map(known)).toEqual(windows);
+    expect([1, 2].map((window) => known(growthOf('window', overrides, window).value))).toEqual(windows);
+    const judged = growthOf('node', { ...overrides, windows: 1 }, 1).value;
+    expect(known(scenario)).toEqual(known(judged));
   });
 });

@@ -10,9 +10,10 @@ import type {
 } from '../proofs/evidence.ts';
 import { isSeen, missing, type Observation } from '../proofs/observation.ts';
 import type { Plan } from '../proofs/plan-schema.ts';
+import { inTimeOrder, type Restart, restartsByNode } from '../proofs/restarts.ts';
+import { shortWhy } from '../proofs/telemetry-records.ts';
 import { type FaultIndex, indexFaults } from './fault-index.ts';
 import { indexLostWays, type LostWays } from './lost-ways.ts';
-import { findRestarts, type Restart } from './restarts.ts';
 import { findStaleDocuments } from './stale-documents.ts';
 
 /** What the judge sees: the sealed plan, the records in journal order, and the raw documents by file name. */
@@ -36,6 +37,8 @@ export interface EvidenceIndex {
   readonly windows: readonly number[];
   readonly scenarios: readonly string[];
   of<T extends RecordType>(type: T): readonly RecordOf<T>[];
+  /** Where the record stands in the journal; infinity for one that does not. */
+  position(record: EvidenceRecord): number;
   /** The sample that opens (`pre`: the earliest) or closes (`post`: the latest) a scenario on a node. */
   sample(node: string, window: number, scenario: string | null, phase: Phase): SampleRecord | undefined;
   /** Opening and closing samples of a node, in time order. */
@@ -63,7 +66,7 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
   const scenarios = [...new Set(plan.scenarios.map((scenario) => scenario.name))];
   const windows = evidence.windows ?? Array.from({ length: plan.windows.count }, (_, at) => at + 1);
 
-  const samples = of('sample').toSorted((a, b) => a.at_mono_ms - b.at_mono_ms || a.at_wall_ms - b.at_wall_ms);
+  const samples = inTimeOrder(of('sample'));
   const byNode = Map.groupBy(samples, (sample) => sample.node);
   const byPlace = Map.groupBy(samples, (s) => key(s.node, s.window, s.scenario, s.phase));
   const boundariesByNode = Map.groupBy(
@@ -79,15 +82,9 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
   const phaseA = of('pair_outcome').filter(({ label }) => label === undefined);
   const outcomes = Map.groupBy(phaseA, (o) => key(o.window, o.scenario, o.from, o.to));
   const bursts = Map.groupBy(of('burst_delivery'), (burst) => key(burst.window, burst.scenario));
-  const identified = Map.groupBy(of('node_identified'), (record) => record.node);
-  const declared = Map.groupBy(of('restart_declared'), (record) => record.node);
-  const restarts = new Map(
-    nodes.map((node) => {
-      const firstBootId = identified.get(node)?.[0]?.boot_id ?? null;
-      const declarations = declared.get(node) ?? [];
-      return [node, findRestarts(node, byNode.get(node) ?? [], firstBootId, declarations, scenarios)];
-    }),
-  );
+  const restarts = restartsByNode(plan, records);
+  const positions = new Map(records.map((record, position) => [record, position]));
+  const position = (record: EvidenceRecord) => positions.get(record) ?? Number.POSITIVE_INFINITY;
 
   return {
     evidence,
@@ -95,6 +92,7 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     windows,
     scenarios,
     of,
+    position,
     sample: (node, window, scenario, phase) =>
       byPlace.get(key(node, window, scenario, phase))?.at(phase === 'pre' ? 0 : -1),
     boundaries: (node) => boundariesByNode.get(node) ?? [],
@@ -103,7 +101,7 @@ export function indexEvidence(evidence: Evidence): EvidenceIndex {
     restarts: (node) => restarts.get(node) ?? [],
     outcomes: (window, scenario, from, to) => outcomes.get(key(window, scenario, from, to)) ?? [],
     bursts: (window, scenario) => bursts.get(key(window, scenario)) ?? [],
-    faults: indexFaults(records),
+    faults: indexFaults(records, position),
     ways: indexLostWays(records),
   };
 }
@@ -147,7 +145,10 @@ export function openDocument(
   const decide = `a readable ${name} document of ${sample.node} would decide it`;
   const observed = sample.documents[name];
   if (observed === undefined) return missing('absent', `${at} was not recorded; ${decide}`);
-  if (!isSeen(observed)) return missing(observed.missing, `${at}: ${observed.why}; ${decide}`);
+  if (!isSeen(observed)) {
+    const why = shortWhy(name, sample.node, observed.why);
+    return missing(observed.missing, `${at}: ${why}; ${decide}`);
+  }
   const stale = index.staleness(sample, name);
   if (stale !== undefined) return missing('stale', `${at}: ${stale}; ${decide}`);
   const file = index.evidence.documents.get(observed.seen.file);

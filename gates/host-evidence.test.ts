@@ -22,11 +22,15 @@ const planned: Program = {
   },
 };
 
-/** Every window and node as planned, but for what `change` gives for the first node in the first window. */
-function judged(change: Program | 'left out' = planned, more: readonly EvidenceRecord[] = []) {
+/** Every window and node as planned, but for what `change` gives for the first node in window `at`, the first. */
+function judged(
+  change: Program | 'left out' = planned,
+  more: readonly EvidenceRecord[] = [],
+  at = windows[0],
+) {
   const looks = windows.flatMap((window) =>
     nodes.flatMap((node): EvidenceRecord[] => {
-      const program = window === windows[0] && node === first ? change : planned;
+      const program = window === at && node === first ? change : planned;
       return program === 'left out' ? [] : [{ type: 'program_seen', window, node, program }];
     }),
   );
@@ -61,6 +65,19 @@ describe('machines of their own', () => {
     if (!('seen' in planned)) throw new Error('the fixture is seen');
     const [finding] = judged({ seen: { ...planned.seen, ...change } });
     expect(finding).toMatchObject({ verdict: 'NO-GO', reason: expect.stringMatching(why), window: 1 });
+  });
+
+  it('may run what the run itself upgraded them to in an earlier window, and nobody else', () => {
+    const upgraded = { executable: '/opt/bin/node', bundle_sha256: OTHER, reported_sha256: OTHER };
+    const staged = (node: string, window: number): EvidenceRecord => ({
+      ...{ type: 'upgrade_staged', scenario: 'rolling_upgrade' },
+      ...{ node, window, bundle_sha256: OTHER },
+    });
+    const second = (node: string, window = 1) =>
+      judged({ seen: upgraded }, [staged(node, window)], 2)[1]?.verdict;
+    expect(second(first)).toBe('GO');
+    expect(second(first, 2)).toBe('NO-GO'); // it ran that before it was told to
+    expect(second(nodes[1] ?? '')).toBe('NO-GO');
   });
 
   it.for([

@@ -18,6 +18,7 @@ function shortfallOf(
   node: string,
   record: RecordOf<'program_seen'> | undefined,
   planned: string,
+  staged: ReadonlySet<string>,
 ): Shortfall | null {
   const unseen = (why: string): Shortfall => ({
     verdict: 'INCONCLUSIVE',
@@ -28,11 +29,18 @@ function shortfallOf(
   const { executable, bundle_sha256: found, reported_sha256: reported } = record.program.seen;
   const odd = (why: string): Shortfall => ({ verdict: 'NO-GO', why: `${node} ${why}` });
   if (found === null) return odd(`runs ${executable}, which is no program of this plan`);
-  if (found !== planned) return odd(`runs bundle ${short(found)}, planned is ${short(planned)}`);
+  if (found !== planned && !staged.has(found))
+    return odd(`runs bundle ${short(found)}, planned is ${short(planned)}`);
   if (reported === null) return unseen('its node does not say which bundle it runs');
-  return reported === planned
+  return reported === found
     ? null
-    : odd(`says that it runs bundle ${short(reported)}, not the planned one`);
+    : odd(`says that it runs bundle ${short(reported)}, and runs ${short(found)}`);
+}
+
+/** What a scenario gave the node to run in an earlier window. Whether it did is that scenario's own figure. */
+function stagedBefore(index: EvidenceIndex, node: string, window: number): ReadonlySet<string> {
+  const staged = index.of('upgrade_staged').filter((one) => one.node === node && one.window < window);
+  return new Set(staged.map(({ bundle_sha256: sha256 }) => sha256));
 }
 
 function judgePrograms(index: EvidenceIndex, window: number): Finding {
@@ -40,7 +48,7 @@ function judgePrograms(index: EvidenceIndex, window: number): Finding {
   const records = index.of('program_seen').filter((record) => record.window === window);
   const shortfalls = index.nodes.flatMap((node) => {
     const record = records.find((one) => one.node === node);
-    return shortfallOf(node, record, planned) ?? [];
+    return shortfallOf(node, record, planned, stagedBefore(index, node, window)) ?? [];
   });
   const base = {
     objective: PROGRAM_OBJECTIVE,
@@ -51,7 +59,7 @@ function judgePrograms(index: EvidenceIndex, window: number): Finding {
     limit: { max: 0 },
   };
   if (shortfalls.length === 0) {
-    const reason = `window ${window}: all ${index.nodes.length} run bundle ${short(planned)}`;
+    const reason = `window ${window}: all ${index.nodes.length} run bundle ${short(planned)}, or what they were upgraded to`;
     return { ...base, verdict: 'GO', value: seen(0), margin: 0, reason };
   }
   const reason = listed(shortfalls.map(({ why }) => why));
@@ -91,7 +99,7 @@ function judgeWays(index: EvidenceIndex): Finding {
 
 /**
  * What is judged only where nodes run on machines of their own: that every one of them was found to run the planned
- * programs before each window, and that it could be watched until the end. Pure.
+ * programs before each window, or those that the run itself upgraded it to, and that it could be watched until the end. Pure.
  */
 export function judgeHosts(index: EvidenceIndex): readonly Finding[] {
   if (index.evidence.plan.safety.environment === HARMLESS.environment) return [];

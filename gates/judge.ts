@@ -7,6 +7,7 @@ import type { Gate } from './gate-schema.ts';
 import { judgeHosts } from './host-evidence.ts';
 import { judgeObjective } from './objectives.ts';
 import { judgeCompletion } from './plan-completion.ts';
+import { findUnjudged } from './unjudged.ts';
 
 /**
  * Judges evidence by a gate. Pure: the same evidence and gate give the same verdict for ever, whoever asks. Every
@@ -15,8 +16,9 @@ import { judgeCompletion } from './plan-completion.ts';
 export function judge(evidence: Evidence, gate: Gate): Verdict {
   const index = indexEvidence(evidence);
   const objectives = gate.objectives.flatMap((objective) => judgeObjective(index, objective));
+  const unjudged = findUnjudged(index, objectives);
   const findings = [
-    ...judgeCompletion(index, gate, objectives.length),
+    ...judgeCompletion(index, gate, objectives.length, unjudged),
     ...judgeControlPlane(index),
     ...judgeFaults(index),
     ...judgeHosts(index),
@@ -25,7 +27,7 @@ export function judge(evidence: Evidence, gate: Gate): Verdict {
   return {
     gate: gate.name,
     gate_sha256: gate.sha256,
-    ...combine(findings, index.windows),
+    ...combine(findings, index.windows, unjudged.findings),
     findings,
   };
 }

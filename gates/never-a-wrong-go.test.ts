@@ -50,7 +50,7 @@ describe('holes of earlier judges, closed', () => {
   ])('%s is INCONCLUSIVE', (_, pattern) => {
     const verdict = judged(docsWithout(pattern));
     expect(verdict.overall).toBe('INCONCLUSIVE');
-    expect(reasonsText(verdict)).toMatch(/nyc: gossip of window 1 baseline (pre|post): .*HTTP 500/);
+    expect(reasonsText(verdict)).toMatch(/\w+: gossip of window 1 baseline (pre|post): .*HTTP 500.*nyc/);
   });
 
   test('a missing pre sample turns lifetime counters neither into growth nor into 0', () => {
@@ -72,7 +72,7 @@ describe('holes of earlier judges, closed', () => {
     const verdict = judged(evidenceOf({ ...restarted('nyc', 6), body: drops }));
     expect(objectivesThatAre('NO-GO', verdict)).toEqual(['no undeclared restart']);
     expect(verdict.windows.map((window) => window.verdict)).toEqual(['GO', 'NO-GO']);
-    expect(reasonsText(verdict)).toMatch(/INCONCLUSIVE no receive drops: .*nyc restarted undeclared/);
+    expect(reasonsText(verdict)).toMatch(/INCONCLUSIVE no receive drops.*: .*nyc restarted undeclared/);
   });
 
   test.each([

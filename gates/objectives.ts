@@ -1,6 +1,6 @@
 import type { Finding } from '../proofs/evidence.ts';
 import { isSeen, missing, type Observation, seen } from '../proofs/observation.ts';
-import { amountText, compared, listed, pool, type Value } from './amounts.ts';
+import { type Amount, amountText, compared, listed, pool, type Value } from './amounts.ts';
 import type { EvidenceIndex } from './evidence-index.ts';
 import type { Limit, Objective } from './gate-schema.ts';
 import type { Cell, Metric } from './metric.ts';
@@ -34,9 +34,9 @@ function limitText({ max, min }: Limit): string {
   return parts.join(' and ');
 }
 
-function figureText(value: Value, amount: string): string {
+function figureText(value: Value, amount: Amount): string {
   const rounded = value === 'infinity' ? value : String(Number(value.toPrecision(6)));
-  return rounded === amount ? rounded : `${rounded} (${amount})`;
+  return 'part' in amount ? `${rounded} (${amountText(amount)})` : rounded;
 }
 
 /** Judges one cell. What is missing decides against a GO, unless what was seen alone already breaks the limit. */
@@ -70,7 +70,7 @@ function judgeCell(
   const bound = onlyGrows && pooled.missing.length > 0 ? maximumOf(limit) : limit;
   const isCertain = onlyGrows || pooled.missing.length === 0;
   if (isSeen(figure) && pooled.seen !== null && isCertain && !isWithin(figure.seen, bound)) {
-    const measured = `${figureText(figure.seen, amountText(pooled.seen))}, limit ${limitText(limit)}`;
+    const measured = `${figureText(figure.seen, pooled.seen)}, limit ${limitText(limit)}`;
     const reason = notes.length > 0 ? `${listed(notes)}; ${measured}` : `${subject}: ${measured}`;
     const margin = marginOf(figure.seen, limit);
     return { ...at, verdict: broken, value: figure, margin, reason };
@@ -80,8 +80,8 @@ function judgeCell(
     const kind = gaps.length === 0 && !isSeen(figure) ? figure.missing : kindOf(gaps[0]);
     return { ...at, verdict: 'INCONCLUSIVE', value: missing(kind, why), margin: null, reason: why };
   }
-  const amount = pooled.seen === null ? '' : amountText(pooled.seen);
-  const measured = `${subject}: ${figureText(figure.seen, amount)}, limit ${limitText(limit)}`;
+  const said = pooled.seen === null ? '' : figureText(figure.seen, pooled.seen);
+  const measured = `${subject}: ${said}, limit ${limitText(limit)}`;
   const reason = notes.length > 0 ? `${measured}; ${listed(notes)}` : measured;
   return { ...at, verdict: 'GO', value: seen(figure.seen), margin: marginOf(figure.seen, limit), reason };
 }

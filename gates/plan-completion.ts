@@ -4,6 +4,7 @@ import { listed } from './amounts.ts';
 import { worstOf } from './combine.ts';
 import type { EvidenceIndex } from './evidence-index.ts';
 import type { Gate } from './gate-schema.ts';
+import type { Unjudged } from './unjudged.ts';
 
 /** Name under which a verdict says whether the sealed plan was carried out; no definition can leave it out. */
 const PLAN_OBJECTIVE = 'the sealed plan was carried out';
@@ -15,14 +16,21 @@ interface Shortfall {
 
 const inconclusive = (why: string): Shortfall => ({ verdict: 'INCONCLUSIVE', why });
 
-function windowShortfalls(index: EvidenceIndex, window: number): Shortfall[] {
+/** `; 8 objectives on it stay unjudged`, or nothing. */
+function unjudgedText(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? '; 1 objective on it stays unjudged' : `; ${count} objectives on it stay unjudged`;
+}
+
+function windowShortfalls(index: EvidenceIndex, window: number, unjudged: Unjudged): Shortfall[] {
   const of = `window ${window} of ${index.evidence.plan.windows.count}`;
-  const isStarted = index.of('window_started').some((record) => record.window === window);
+  const untold = unjudgedText(unjudged.count(window, null));
+  const isStarted = isBegun(index, window);
   const finished = index.of('window_finished').filter((record) => record.window === window);
   if (!isStarted && finished.length === 0)
-    return [inconclusive(`${of} did not run; running it would decide it`)];
+    return [inconclusive(`${of} did not run${untold}; running it would decide it`)];
   const shortfalls: Shortfall[] = [];
-  if (!isStarted) shortfalls.push(inconclusive(`${of} has no recorded start`));
+  if (!isStarted) shortfalls.push(inconclusive(`${of} has no recorded start${untold}`));
   if (finished.length === 0)
     shortfalls.push(inconclusive(`${of} never finished; a full window would decide it`));
   for (const { outcome, why } of finished) {
@@ -36,32 +44,43 @@ function windowShortfalls(index: EvidenceIndex, window: number): Shortfall[] {
   return shortfalls;
 }
 
-function scenarioShortfalls(index: EvidenceIndex, window: number, scenario: string): Shortfall[] {
+function isBegun(index: EvidenceIndex, window: number): boolean {
+  return index.of('window_started').some((record) => record.window === window);
+}
+
+function scenarioShortfalls(
+  index: EvidenceIndex,
+  window: number,
+  scenario: string,
+  unjudged: Unjudged,
+): Shortfall[] {
   const here = (record: { readonly window: number; readonly scenario: string }) =>
     record.window === window && record.scenario === scenario;
   const at = `${scenario} of window ${window}`;
-  const shortfalls: Shortfall[] = [];
-  if (!index.of('scenario_started').some(here)) shortfalls.push(inconclusive(`${at} has no recorded start`));
+  const untold = unjudgedText(unjudged.count(window, scenario));
+  const isStarted = index.of('scenario_started').some(here);
   const finished = index.of('scenario_finished').filter(here);
-  if (finished.length === 0)
-    shortfalls.push(inconclusive(`${at} never finished; running it would decide it`));
-  for (const { outcome, why } of finished) {
-    const because = why === null ? '' : `: ${why}`;
-    if (outcome === 'failed') {
+  if (finished.length === 0) {
+    const said = isStarted ? 'never finished' : 'never began';
+    return [inconclusive(`${at} ${said}${untold}; running it would decide it`)];
+  }
+  const shortfalls = isStarted ? [] : [inconclusive(`${at} has no recorded start`)];
+  return [
+    ...shortfalls,
+    ...finished.flatMap(({ outcome, why }): Shortfall[] => {
+      const because = why === null ? '' : `: ${why}`;
+      if (outcome === 'not_run') {
+        return [inconclusive(`${at} did not run${because}${untold}; running it would decide it`)];
+      }
+      if (outcome === 'ran') return [];
       const lost = index.ways.whyLost(index.nodes, { window, scenario });
-      shortfalls.push(
+      return [
         lost === null
           ? { verdict: 'NO-GO', why: `${at} failed${because}` }
           : inconclusive(`${at} failed${because}, and ${lost}; running it again would decide it`),
-      );
-    }
-    if (outcome === 'not_run') {
-      shortfalls.push(
-        inconclusive(`${at} was planned and did not run${because}; running it would decide it`),
-      );
-    }
-  }
-  return shortfalls;
+      ];
+    }),
+  ];
 }
 
 function runShortfalls(index: EvidenceIndex, gate: Gate, judgedObjectives: number): Shortfall[] {
@@ -98,39 +117,51 @@ function runShortfalls(index: EvidenceIndex, gate: Gate, judgedObjectives: numbe
 }
 
 function findingOf(
-  at: Pick<Finding, 'scope' | 'subject' | 'window'>,
+  at: Pick<Finding, 'scope' | 'subject' | 'window' | 'scenario'>,
   shortfalls: readonly Shortfall[],
-  planned: number,
+  planned: { readonly count: number; readonly said: string },
 ): Finding {
-  const limit = { min: planned };
-  const base = { objective: PLAN_OBJECTIVE, ...at, scenario: null, limit };
+  const base = { objective: PLAN_OBJECTIVE, ...at, limit: { min: planned.count } };
   if (shortfalls.length === 0) {
-    const reason = `${at.subject}: all ${planned} planned ran`;
-    return { ...base, verdict: 'GO', value: seen(planned), margin: 0, reason };
+    return { ...base, verdict: 'GO', value: seen(planned.count), margin: 0, reason: planned.said };
   }
   const reason = listed(shortfalls.map((shortfall) => shortfall.why));
   const verdict = worstOf(shortfalls.map((shortfall) => shortfall.verdict));
   return { ...base, verdict, value: missing('absent', reason), margin: null, reason };
 }
 
+/** One finding for the window and, once it began, one for each scenario of it. */
+function judgeWindow(index: EvidenceIndex, window: number, unjudged: Unjudged): readonly Finding[] {
+  const own = findingOf(
+    { scope: 'window', subject: `window ${window}`, window, scenario: null },
+    windowShortfalls(index, window, unjudged),
+    { count: 1, said: `window ${window} ran` },
+  );
+  if (!isBegun(index, window) && own.verdict !== 'GO') return [own];
+  const inside = index.scenarios.map((scenario) =>
+    findingOf(
+      { scope: 'fleet', subject: 'fleet', window, scenario },
+      scenarioShortfalls(index, window, scenario, unjudged),
+      { count: 1, said: `${scenario} of window ${window} ran` },
+    ),
+  );
+  return [own, ...inside];
+}
+
 /**
- * Whether what was planned happened: one finding per window (its scenarios ran) and one for the soak (all of it is
- * on record, nothing cut it short). A failed scenario is NO-GO, unless the way to a machine was lost meanwhile;
- * whatever did not run is INCONCLUSIVE, never a GO.
+ * Whether what was planned happened: a finding for each window, each scenario of it, and the soak (all of it is on
+ * record, nothing cut it short). A failed scenario is NO-GO, unless the way to a machine was lost meanwhile; whatever did
+ * not run is INCONCLUSIVE, never a GO.
  */
 export function judgeCompletion(
   index: EvidenceIndex,
   gate: Gate,
   judgedObjectives: number,
+  unjudged: Unjudged,
 ): readonly Finding[] {
-  const { windows, scenarios } = index;
-  const perWindow = windows.map((window) => {
-    const short = windowShortfalls(index, window);
-    const inside = scenarios.flatMap((scenario) => scenarioShortfalls(index, window, scenario));
-    const isUntouched = index.of('window_started').every((record) => record.window !== window);
-    const all = isUntouched && short.length > 0 ? short : [...short, ...inside];
-    return findingOf({ scope: 'window', subject: `window ${window}`, window }, all, scenarios.length);
-  });
-  const whole = { scope: 'soak', subject: 'soak', window: null } as const;
-  return [...perWindow, findingOf(whole, runShortfalls(index, gate, judgedObjectives), windows.length)];
+  const { windows } = index;
+  const perWindow = windows.flatMap((window) => judgeWindow(index, window, unjudged));
+  const whole = { scope: 'soak', subject: 'soak', window: null, scenario: null } as const;
+  const planned = { count: windows.length, said: `soak: all ${windows.length} planned ran` };
+  return [findingOf(whole, runShortfalls(index, gate, judgedObjectives), planned), ...perWindow];
 }

@@ -1,7 +1,10 @@
-import type { DocumentName } from '../proofs/evidence.ts';
+import type { DocumentName, SampleRecord } from '../proofs/evidence.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { type EvidenceIndex, openDocument, sampleOrWhy } from './evidence-index.ts';
 import type { Cell } from './metric.ts';
+
+/** So many documents are worth a reason each. */
+const FEW = 3;
 
 /**
  * Why documents that an objective requires cannot be relied on at `cell`: every one must be seen before and after
@@ -23,15 +26,25 @@ export function missingDocuments(
         for (const phase of ['pre', 'post'] as const) {
           const sample = sampleOrWhy(index, node, window, scenario, phase);
           if (!isSeen(sample)) gaps.push(`${sample.missing}: ${sample.why}`);
-          else {
-            for (const name of documents) {
-              const opened = openDocument(index, sample.seen, name);
-              if (!isSeen(opened)) gaps.push(`${opened.missing}: ${opened.why}`);
-            }
-          }
+          else gaps.push(...gapsIn(index, sample.seen, documents));
         }
       }
     }
   }
   return gaps;
+}
+
+/** One for each document; for many that are all missing, one that shows the first. */
+function gapsIn(
+  index: EvidenceIndex,
+  sample: SampleRecord,
+  documents: readonly DocumentName[],
+): readonly string[] {
+  const gaps = documents.flatMap((name) => {
+    const opened = openDocument(index, sample, name);
+    return isSeen(opened) ? [] : [`${opened.missing}: ${opened.why}`];
+  });
+  const [first] = gaps;
+  if (first === undefined || gaps.length < Math.max(FEW, documents.length)) return gaps;
+  return [`${first}, and so with all ${gaps.length} documents`];
 }

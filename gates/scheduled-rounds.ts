@@ -2,6 +2,7 @@ import { DOCUMENT_NAMES, type RecordOf, type SampleRecord } from '../proofs/evid
 import { isSeen, missing } from '../proofs/observation.ts';
 import { listed, type Reading, reading, unread } from './amounts.ts';
 import type { EvidenceIndex } from './evidence-index.ts';
+import { excusedRounds } from './excused-rounds.ts';
 import type { Cell, Metric } from './metric.ts';
 
 /** Documents that a scheduled round did not see; rounds keep no others, so none missing means all seen. */
@@ -12,15 +13,6 @@ function unseenIn({ documents, epoch }: SampleRecord): string | null {
   });
   if (epoch === null || gone.length === DOCUMENT_NAMES.length) return 'all documents';
   return gone.length === 0 ? null : gone.join(', ');
-}
-
-/** Whether a round fell into a restart or a fault that a scenario made on purpose: nobody can answer then. */
-function isExcused(index: EvidenceIndex, sample: SampleRecord): boolean {
-  const { node, at_mono_ms: atMonoMs } = sample;
-  if (index.faults.isHeldDown(node, sample)) return true;
-  return index
-    .restarts(node)
-    .some((r) => r.declared && atMonoMs >= r.lastSeenMonoMs && atMonoMs <= r.firstSeenMonoMs);
 }
 
 function placeOf(window: number | null): string {
@@ -87,7 +79,8 @@ function readRounds(index: EvidenceIndex, node: string, fleet: FleetRounds): Rea
   if (own.length === 0) {
     return unread(missing('absent', `${node}: no scheduled round of telemetry was recorded; ${decide}`));
   }
-  const unseen = own.filter((sample) => unseenIn(sample) !== null && !isExcused(index, sample));
+  const isExcused = excusedRounds(index, node);
+  const unseen = own.filter((sample) => unseenIn(sample) !== null && !isExcused(sample));
   const { most, skips, skipped, silent } = fleet;
   const unrecorded = most - own.length;
   const notes = [

@@ -4,8 +4,7 @@ import { withCommands } from './commands/catalogue.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './run/exit-code.ts';
 import { VERSION } from './version.ts';
 
-const EPILOGUE = `Exit codes: 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 stopped by a stop condition, 4 interrupted,
-5 harness or transport fault, 6 dirty, 64 usage, 70 internal.`;
+const EPILOGUE = `Exit codes: 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 stopped by a stop condition, 4 interrupted, 5 harness or transport fault, 6 dirty, 64 usage, 70 internal.`;
 
 /** Parses `args`, carries the command out, and sets the exit code of the process. */
 export async function main(args: readonly string[]): Promise<void> {

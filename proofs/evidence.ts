@@ -11,7 +11,7 @@ import {
 import { controlLost, controlRegained, hostPreflight, programSeen } from './host-records.ts';
 import { planSchema } from './plan-schema.ts';
 import { STOP_CONDITIONS } from './safety-schema.ts';
-import { measurement, peerView, targetDeclared } from './scenario-records.ts';
+import { measurement, peerView, targetDeclared, upgradeStaged } from './scenario-records.ts';
 import { sample, telemetrySkipped } from './telemetry-records.ts';
 import { verdictSchema } from './verdict-schema.ts';
 
@@ -201,6 +201,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   faultGone,
   measurement,
   targetDeclared,
+  upgradeStaged,
   peerView,
   fault,
   stopped,

@@ -12,7 +12,8 @@ const plannedFigures = z.strictObject({
 
 /**
  * The links between the nodes of a run as they were set, faults apart: every directed pair of the roster once, those
- * with equal figures together. A plan without them had whatever lay between its nodes.
+ * with equal figures together. Of the machines of a lab, as the lab says and holds them; a plan without any had whatever lay
+ * between its nodes.
  */
 export const plannedLinksSchema = z.strictObject({
   format: z.literal('meshproof.planned-links.v1'),

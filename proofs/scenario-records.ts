@@ -32,6 +32,15 @@ export const targetDeclared = z.strictObject({
   why: z.string().describe('what is done to it'),
 });
 
+/** From its next start on, the node runs another bundle than the planned one, or the planned one again. */
+export const upgradeStaged = z.strictObject({
+  type: z.literal('upgrade_staged'),
+  window: windowIndex,
+  scenario: z.string(),
+  node: nodeName,
+  bundle_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 /** How one node sees another, from its diagnostics; counters are monotonic since the observer's start. */
 export const peerView = z.strictObject({
   type: z.literal('peer_view'),

@@ -59,3 +59,9 @@ export const telemetrySkipped = z.strictObject({
   rounds: z.int().min(1).describe('slots of the schedule in which no node was read'),
   why: z.string(),
 });
+
+/** Why a document of `node` was not read, without the names that stand before it where it is told. */
+export function shortWhy(name: DocumentName, node: string, why: string): string {
+  const named = `${name} of ${node}: `;
+  return why.startsWith(named) ? why.slice(named.length) : why;
+}

@@ -14,7 +14,7 @@ describe('progress for a reader that stopped reading', () => {
     const progress = new JsonProgress(stalled);
     const reasons = ['x'.repeat(100_000)];
     for (let n = 0; n < 300; n += 1) {
-      progress.show({ event: 'window_judged', window: 1, verdict: 'NO-GO', reasons, took_ms: 1 });
+      progress.show({ event: 'window_judged', window: 1, windows: 1, verdict: 'NO-GO', reasons, took_ms: 1 });
     }
     expect(stalled.writableLength).toBeLessThan(8.2 * 1024 * 1024);
     const waitingBytes = stalled.writableLength;
@@ -29,7 +29,7 @@ describe('progress for a reader that stopped reading', () => {
     out.cork();
     const reasons = ['x'.repeat(1_000_000)];
     for (let n = 0; n < 20; n += 1) {
-      progress.show({ event: 'window_judged', window: 1, verdict: 'NO-GO', reasons, took_ms: 1 });
+      progress.show({ event: 'window_judged', window: 1, windows: 1, verdict: 'NO-GO', reasons, took_ms: 1 });
     }
     progress.close();
     out.uncork();

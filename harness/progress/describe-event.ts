@@ -62,8 +62,11 @@ export function describeEvent(
       return event.unreadable.length === 0
         ? null
         : paint('unsure', `  telemetry unreadable: ${printable(event.unreadable.join('; '))}`);
-    case 'window_judged':
-      return `window ${event.window} ${paint(TONES[event.verdict], event.verdict)} after ${shortDuration(event.took_ms)}${because(event.reasons)}`;
+    case 'window_judged': {
+      // Of a single window the verdict on the run tells the reasons, a moment later.
+      const why = event.windows === 1 ? '' : because(event.reasons);
+      return `window ${event.window} ${paint(TONES[event.verdict], event.verdict)} after ${shortDuration(event.took_ms)}${why}`;
+    }
     case 'window_missed':
       return paint('unsure', `window ${event.window} missed: ${event.why}`);
     case 'fault_state': {

@@ -38,7 +38,7 @@ describe('the live board', () => {
     board = advance(board, { event: 'sampled', unreadable: ['sfo (all)'], took_ms: 5 }, 0);
     board = advance(
       board,
-      { event: 'window_judged', window: 1, verdict: 'GO', reasons: [], took_ms: 5_000 },
+      { event: 'window_judged', window: 1, windows: 3, verdict: 'GO', reasons: [], took_ms: 5_000 },
       6_000,
     );
     expect(draw(board, 6_000)).toMatch(/windows ●·· 1\/3/);
@@ -58,6 +58,7 @@ describe('the live board', () => {
     const judged = {
       event: 'window_judged',
       window: 1,
+      windows: 3,
       verdict: 'NO-GO',
       reasons: [],
       took_ms: 70_000,

@@ -56,6 +56,7 @@ export type ProgressEvent =
   | {
       readonly event: 'window_judged';
       readonly window: number;
+      readonly windows: number;
       readonly verdict: VerdictWord;
       readonly reasons: readonly string[];
       readonly took_ms: number;

@@ -153,7 +153,8 @@ async function conductWindow(
   const judged = modules.judgeWindow(window).windows.find((candidate) => candidate.window === window);
   if (judged) {
     const { verdict, reasons } = judged;
-    progress.show({ event: 'window_judged', window, verdict, reasons, took_ms: tookMs() });
+    const windows = modules.plan.windows.count;
+    progress.show({ event: 'window_judged', window, windows, verdict, reasons, took_ms: tookMs() });
     const stop = modules.stops.windowJudged(window, verdict, reasons);
     if (stop !== null) throw stop;
   }

@@ -1,6 +1,6 @@
-import { isSeen, type Observation } from '../observation.ts';
+import { isSeen, mapSeen, type Observation } from '../observation.ts';
 import type { Proof } from '../read-proof.ts';
-import { growthOver, type NodeView, type SampleIndex } from './node-span.ts';
+import { type CounterGrowth, growthWithin, type NodeView, type SampleIndex } from './node-span.ts';
 
 const COUNTERS = {
   dispatcherTimedOut: 'gossip.dispatcher.pubsub.timed_out',
@@ -22,6 +22,8 @@ export interface ContinuousWindow {
   readonly gaps: readonly string[];
   /** The gaps that leave growth unknown. */
   readonly unaccounted: readonly string[];
+  /** Nodes whose counters begin at 0 again after a declared restart, and what the old process counted last is lost of each. */
+  readonly restarted: readonly { readonly node: string; readonly lostSecs: number }[];
 }
 
 function edges(window: number, node: string, proof: Proof, samples: SampleIndex) {
@@ -42,12 +44,16 @@ export function continuousWindows(proof: Proof, samples: SampleIndex): readonly 
     const window = at + 1;
     const gaps: string[] = [];
     const unaccounted: string[] = [];
+    const restarted: { node: string; lostSecs: number }[] = [];
     const byNode = proof.plan.roster.map(({ name: node }): [string, ContinuousGrowth] => {
       const { first, last } = edges(window, node, proof, samples);
       const pre = remembered.get(node) ?? first;
       if (first === undefined) gaps.push(`${node}:pre`);
       if (last !== undefined) remembered.set(node, last);
-      const grown = growthBetween(pre, last);
+      const alongs = growthBetween(samples, node, pre, last);
+      const grown = mapGrowth(alongs, (one) => mapSeen(one, (along) => along.grown));
+      const lost = alongs.dispatcherCompleted;
+      if (isSeen(lost) && lost.seen.lostSecs !== null) restarted.push({ node, lostSecs: lost.seen.lostSecs });
       const tag = last === undefined ? 'post' : pre === undefined ? 'baseline' : gapTag(grown);
       if (tag !== undefined) {
         gaps.push(`${node}:${tag}`);
@@ -55,17 +61,29 @@ export function continuousWindows(proof: Proof, samples: SampleIndex): readonly 
       }
       return [node, grown];
     });
-    return { window, byNode: new Map(byNode), gaps, unaccounted };
+    return { window, byNode: new Map(byNode), gaps, unaccounted, restarted };
   });
 }
 
-function growthBetween(pre: NodeView | undefined, post: NodeView | undefined): ContinuousGrowth {
-  const read = (path: string) => growthOver({ pre, post }, path);
+function growthBetween(
+  samples: SampleIndex,
+  node: string,
+  pre: NodeView | undefined,
+  post: NodeView | undefined,
+): Record<keyof typeof COUNTERS, Observation<CounterGrowth>> {
+  const span = samples.spanOf(node, pre, post);
+  return mapGrowth(COUNTERS, (path) => growthWithin(span, path));
+}
+
+function mapGrowth<T, U>(
+  of: Readonly<Record<keyof typeof COUNTERS, T>>,
+  change: (one: T) => U,
+): Record<keyof typeof COUNTERS, U> {
   return {
-    dispatcherTimedOut: read(COUNTERS.dispatcherTimedOut),
-    dispatcherCompleted: read(COUNTERS.dispatcherCompleted),
-    droppedFull: read(COUNTERS.droppedFull),
-    perPeerTimeout: read(COUNTERS.perPeerTimeout),
+    dispatcherTimedOut: change(of.dispatcherTimedOut),
+    dispatcherCompleted: change(of.dispatcherCompleted),
+    droppedFull: change(of.droppedFull),
+    perPeerTimeout: change(of.perPeerTimeout),
   };
 }
 

@@ -27,9 +27,10 @@ export function pairsSection({ pairs, nodes }: ReportModel): Section {
         }
       : null,
     bullets: pairs.flatMap(({ from, to, failures }) =>
-      failures.map(
-        (failure) => `window ${failure.window} ${from}→${to}: ${failure.class}: ${failure.detail}`,
-      ),
+      failures.map(({ window, class: kind, detail }) => {
+        const named = `${from} → ${to}: `;
+        return `window ${window} ${from}→${to}: ${kind}: ${detail.slice(detail.startsWith(named) ? named.length : 0)}`;
+      }),
     ),
   };
 }
@@ -68,22 +69,42 @@ function countCell(figure: Figure): Cell {
 const gaugeCell = (figure: Figure): Cell =>
   'seen' in figure ? plain(shortFigure(figure)) : toned(shortFigure(figure), 'unsure');
 
+const GAPS: Readonly<Record<string, string>> = {
+  post: 'could not be read at its end',
+  baseline: 'has no reading to count from',
+  counter_reset: 'has counters that cannot be counted through',
+};
+
+/** A gap as `timeline.csv` names it, in words. */
+function gapText(gap: string): string {
+  const [node = '', tag = ''] = gap.split(/:(?=[^:]*$)/);
+  return `${node} ${GAPS[tag] ?? tag}`;
+}
+
+function restartText(lostSecs: number): string {
+  return `counted from 0 after a declared restart; at most ${lostSecs.toFixed(1)} s before it are lost`;
+}
+
 /** Every node over the whole run: growth from the first sample to the last, and the greatest gauges. */
 export function nodesSection(model: ReportModel): Section {
   const { nodes } = model;
-  const begun = new Set(
-    model.windows.filter(({ startedWallMs }) => startedWallMs !== null).map(({ window }) => window),
-  );
-  const continuous = model.continuous.filter(({ window }) => begun.has(window));
-  const rows = model.rows.filter(({ window }) => begun.has(window));
+  // One that was broken off has no last sample: it would hide what the others showed.
+  const ran = new Set(model.windows.filter(({ outcome }) => outcome === 'ran').map(({ window }) => window));
+  const continuous = model.continuous.filter(({ window }) => ran.has(window));
+  const rows = model.rows.filter(({ window }) => ran.has(window));
   const perNode = nodes.map((node) => {
     const own = rows.filter((row) => row.node === node);
     const total = (counter: keyof ContinuousGrowth) =>
       sumFigure(continuous.flatMap(({ byNode }) => byNode.get(node)?.[counter] ?? []));
     const greatest = (name: FigureName) => maxFigure(own.map(({ figures }) => figures[name]));
-    const gaps = continuous.flatMap(({ window, unaccounted }) =>
-      unaccounted.filter((gap) => gap.startsWith(`${node}:`)).map((gap) => `window ${window}: ${gap}`),
-    );
+    const gaps = continuous.flatMap(({ window, unaccounted, restarted }) => [
+      ...unaccounted
+        .filter((gap) => gap.startsWith(`${node}:`))
+        .map((gap) => `window ${window}: ${gapText(gap)}`),
+      ...restarted
+        .filter((one) => one.node === node)
+        .map(({ lostSecs }) => `window ${window}: ${node} ${restartText(lostSecs)}`),
+    ]);
     const cells = [
       plain(node),
       countCell(total('dispatcherTimedOut')),
@@ -103,7 +124,9 @@ export function nodesSection(model: ReportModel): Section {
   return {
     title: 'Nodes',
     lines: [
-      'Counters from the first to the last sample of the windows that began; gauges at their greatest.',
+      ran.size === 0
+        ? 'No window ran to its end.'
+        : 'Counters from the first to the last sample of the windows that ran; gauges at their greatest.',
     ],
     table: {
       labels: 1,

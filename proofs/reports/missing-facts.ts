@@ -1,6 +1,7 @@
 import { DOCUMENT_NAMES, type SampleRecord } from '../evidence.ts';
-import { isSeen } from '../observation.ts';
+import { isSeen, missing } from '../observation.ts';
 import type { Proof } from '../read-proof.ts';
+import { shortWhy } from '../telemetry-records.ts';
 import type { SampleIndex } from './node-span.ts';
 import { matrixOutcomes, matrixScenarios, recordsOf, type WindowFacts } from './window-facts.ts';
 
@@ -40,11 +41,16 @@ function missingDocuments(window: number, scenario: string, proof: Proof, sample
       const view = samples.view(window, scenario, node, phase);
       const place = `window ${window} ${scenario} ${phase}: ${node}`;
       if (view === undefined) return [`${place}: was not sampled`];
-      return DOCUMENT_NAMES.flatMap((name) => {
-        const document = view.documents[name];
-        if (document === undefined) return [`${place} ${name}: was not read`];
-        return isSeen(document) ? [] : [`${place} ${name}: ${document.missing}: ${document.why}`];
+      const whys = DOCUMENT_NAMES.flatMap((name) => {
+        const document = view.documents[name] ?? missing('absent', 'was not read');
+        return isSeen(document)
+          ? []
+          : [{ name, why: `${document.missing}: ${shortWhy(name, node, document.why)}` }];
       });
+      const [first] = whys;
+      return first !== undefined && whys.length === DOCUMENT_NAMES.length
+        ? [`${place}: no document; ${first.why}`]
+        : whys.map(({ name, why }) => `${place} ${name}: ${why}`);
     }),
   );
 }
@@ -69,20 +75,23 @@ function missingSubscribers(window: number, proof: Proof): string[] {
     .map(({ scenario, node, why }) => `window ${window} ${scenario}: subscriber ${node}: ${why}`);
 }
 
+/** Per node, documents that were missing in the same number of rounds together. */
 function missingOnSchedule(samples: readonly SampleRecord[]): string[] {
   const byNode = Map.groupBy(
     samples.filter(({ phase }) => phase === 'schedule'),
     ({ node }) => node,
   );
-  return [...byNode].flatMap(([node, rounds]) =>
-    DOCUMENT_NAMES.flatMap((name) => {
+  return [...byNode].flatMap(([node, rounds]) => {
+    const holes = DOCUMENT_NAMES.flatMap((name) => {
       const whys = rounds.flatMap(({ documents: { [name]: document } }) =>
-        document === undefined || isSeen(document) ? [] : [document.why],
+        document === undefined || isSeen(document) ? [] : [shortWhy(name, node, document.why)],
       );
-      if (whys.length === 0) return [];
-      return [
-        `schedule: ${node} ${name}: missing in ${whys.length} of ${rounds.length} rounds, last: ${whys.at(-1)}`,
-      ];
-    }),
-  );
+      return whys.length === 0 ? [] : [{ name, count: whys.length, last: whys.at(-1) }];
+    });
+    return [...Map.groupBy(holes, ({ count }) => count)].map(([count, alike]) => {
+      const names = alike.map(({ name }) => name).join(', ');
+      const what = alike.length === DOCUMENT_NAMES.length ? 'every document' : names;
+      return `schedule: ${node} ${what}: missing in ${count} of ${rounds.length} rounds, last: ${alike[0]?.last}`;
+    });
+  });
 }

@@ -11,7 +11,9 @@ export interface ObjectiveFacts {
 }
 
 const severity = (word: VerdictWord) => VERDICTS.indexOf(word);
-const marginOf = (finding: Finding) => finding.margin ?? Number.NEGATIVE_INFINITY;
+/** Without a margin nothing was seen: the worst there is, unless it was left out on purpose. */
+const marginOf = ({ margin, verdict }: Finding) =>
+  margin ?? (verdict === 'GO' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
 
 /** The findings of a verdict grouped by objective, in the verdict's order. */
 export function objectiveFacts(verdict: Verdict): readonly ObjectiveFacts[] {

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { parseString } from 'fast-csv';
 import { describe, expect, it } from 'vitest';
+import { DOCUMENT_NAMES, type Verdict } from '../evidence.ts';
 import { fixtureProof, fixtureVerdict } from '../fixture.ts';
+import { missing } from '../observation.ts';
 import { NYC_GOSSIP, troubled } from './fixture-troubled.ts';
 import { buildReportModel } from './report-model.ts';
 import { renderSummaryCsv, SUMMARY_COLUMNS } from './summary-csv.ts';
@@ -161,6 +163,65 @@ describe('timeline.csv', () => {
   });
 });
 
+describe('what a person reads', () => {
+  const shown = (proof: ReturnType<typeof fixtureProof>, change: Partial<Verdict> = {}) =>
+    renderTerminal(proof, { ...fixtureVerdict(proof), ...change }, { width: 120, colour: 'off' });
+  const REBOOT = ({ node, step, atMs }: { node: string; step: number; atMs: number }) =>
+    node === 'ams' && step >= 2
+      ? { boot_id: 'again', uptime_secs: atMs / 1_000 - 1.5 }
+      : { boot_id: `boot-${node}`, uptime_secs: atMs / 1_000 };
+
+  it('of a node restarted on purpose is its counters from 0 on, and how much is lost, not a hole', () => {
+    const declared = { type: 'restart_declared', window: 1, scenario: 'baseline', node: 'ams' } as const;
+    const restarted = fixtureProof({
+      windows: 1,
+      epoch: REBOOT,
+      records: (records) => [...records, declared],
+    });
+    expect(shown(restarted)).toContain(
+      'window 1: ams counted from 0 after a declared restart; at most 0.5 s before it are lost',
+    );
+    expect(shown(restarted)).not.toContain('MISSING');
+    const undeclared = shown(fixtureProof({ windows: 1, epoch: REBOOT }));
+    expect(undeclared).toContain('window 1: ams has counters that cannot be counted through');
+    expect(undeclared).toMatch(/^ +ams +MISSING/m);
+  });
+
+  it('tells reasons once where there is one window, and by window where there are more', () => {
+    const reasons = ['NO-GO no drops: ams: 1'];
+    const count = (windows: number) => {
+      const judged = { reasons, windows: [{ window: 1, verdict: 'NO-GO' as const, reasons }] };
+      return shown(fixtureProof({ windows }), judged).split(reasons[0] ?? '').length - 1;
+    };
+    expect([count(1), count(2)]).toEqual([1, 2]);
+  });
+
+  it('shows the worst figure of an objective that leaves one node out on purpose, not the gap', () => {
+    const [first, ...others] = healthyVerdict.findings;
+    if (first === undefined) throw new Error('no finding');
+    const exempt = { ...first, value: missing('absent', 'exempt'), margin: null };
+    const model = buildReportModel(healthyProof, { ...healthyVerdict, findings: [exempt, ...others] });
+    expect(renderSummaryMarkdown(model)).toMatch(
+      /\| GO \| no receive drops \| nyc, baseline, window 1 \| 0 \|/,
+    );
+  });
+
+  it('leaves a window that was broken off out of what the nodes showed in the others', () => {
+    const cut = fixtureProof({
+      records: (records) =>
+        records
+          .filter((record) => !(record.type === 'sample' && record.window === 2 && record.phase === 'post'))
+          .map((record) =>
+            record.type === 'window_finished' && record.window === 2
+              ? { ...record, outcome: 'interrupted' as const, why: 'SIGINT' }
+              : record,
+          ),
+    });
+    expect(shown(cut)).not.toContain('MISSING');
+    expect(shown(cut)).toMatch(/^ +2 +GO +interrupted/m);
+  });
+});
+
 describe('what was not seen', () => {
   it('is listed, each once, with the reason', () => {
     expect(troubledModel.missing).toEqual([
@@ -169,6 +230,26 @@ describe('what was not seen', () => {
       'window 2: not run',
     ]);
     expect(healthyModel.missing).toEqual([]);
+  });
+
+  it('names a node none of whose documents was read once, with the first reason', () => {
+    const gone = Object.fromEntries(
+      DOCUMENT_NAMES.map((name) => [name, missing('unreadable', `${name} of nyc: ECONNREFUSED`)]),
+    );
+    const proof = fixtureProof({
+      windows: 1,
+      records: (records) =>
+        records.map((record) =>
+          record.type === 'sample' && record.node === 'nyc' && record.phase !== 'pre'
+            ? { ...record, epoch: null, documents: gone }
+            : record,
+        ),
+    });
+    expect(buildReportModel(proof, fixtureVerdict(proof)).missing).toEqual([
+      'window 1 baseline post: nyc: no document; unreadable: ECONNREFUSED',
+      'window 1 fanout_burst post: nyc: no document; unreadable: ECONNREFUSED',
+      'schedule: nyc every document: missing in 2 of 2 rounds, last: ECONNREFUSED',
+    ]);
   });
 
   it('includes pairs, samples and subscribers that the plan has and the records have not', () => {

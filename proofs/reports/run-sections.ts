@@ -1,4 +1,5 @@
-import type { Finding } from '../evidence.ts';
+import { type Finding, VERDICTS, type VerdictWord } from '../evidence.ts';
+import { isSeen } from '../observation.ts';
 import { shortDuration, shortFigure, shortNumber, utcTime } from './cells.ts';
 import type { ReportModel } from './report-model.ts';
 import { type Cell, plain, type Section, shareCell, toned, verdictCell } from './section.ts';
@@ -38,29 +39,28 @@ function limitText({ limit }: Finding): string {
   return bounds.join(', ') || '–';
 }
 
-function placeOf({ subject, window, scenario }: Finding): string {
-  const place = [...(window === null ? [] : [`window ${window}`]), ...(scenario === null ? [] : [scenario])];
+/** The window goes without saying where there is but one. */
+function placeOf({ subject, window, scenario }: Finding, windows: number): string {
+  const which = window === null || windows === 1 ? [] : [`window ${window}`];
+  const place = [...(scenario === null ? [] : [scenario]), ...which];
   return [subject, ...place.filter((part) => part !== subject)].join(', ');
 }
 
-/** Every objective with its worst finding. */
-export function objectivesSection({ objectives }: ReportModel): Section {
-  const rows = objectives.map(({ objective, verdict, findings, notGo, worst }) => [
-    plain(objective),
+/** Every objective with its worst finding, the broken ones first. */
+export function objectivesSection({ objectives, windows }: ReportModel): Section {
+  const severity = (word: VerdictWord) => VERDICTS.indexOf(word);
+  const worstFirst = objectives.toSorted((a, b) => severity(b.verdict) - severity(a.verdict));
+  const rows = worstFirst.map(({ objective, verdict, findings, notGo, worst }) => [
     verdictCell(verdict),
-    plain(placeOf(worst)),
-    plain(shortFigure(worst.value)),
+    plain(objective),
+    plain(placeOf(worst, windows.length)),
+    plain(verdict === 'GO' && !isSeen(worst.value) ? '–' : shortFigure(worst.value)),
     plain(limitText(worst)),
     plain(worst.margin === null ? '–' : shortNumber(worst.margin)),
     toned(`${findings - notGo}/${findings}`, notGo === 0 ? 'good' : 'bad'),
   ]);
-  const broken = objectives.filter(({ verdict }) => verdict !== 'GO');
-  return {
-    ...NOTHING,
-    title: 'Objectives',
-    table: { labels: 3, head: ['objective', 'verdict', 'worst at', 'value', 'limit', 'margin', 'GO'], rows },
-    bullets: broken.map(({ objective, verdict, worst }) => `${objective}: ${verdict}: ${worst.reason}`),
-  };
+  const head = ['verdict', 'objective', 'worst at', 'value', 'limit', 'margin', 'GO'];
+  return { ...NOTHING, title: 'Objectives', table: { labels: 3, givesWay: ['margin', 'GO'], head, rows } };
 }
 
 /** Every planned window, run or not. */
@@ -69,34 +69,38 @@ export function windowsSection({ windows }: ReportModel): Section {
     plain(facts.window),
     verdictCell(facts.verdict),
     facts.outcome === 'ran' ? plain('ran') : toned(facts.outcome.replace('_', ' '), 'unsure'),
-    plain(facts.startedWallMs === null ? '–' : utcTime(facts.startedWallMs).slice(5)),
-    plain(facts.tookMs === null ? '–' : shortDuration(facts.tookMs)),
+    toned(facts.violations, facts.violations === 0 ? 'plain' : 'bad'),
     shareCell(facts.pairs.received, facts.pairs.planned, facts.pairs.measured),
     shareCell(facts.pairs.firstAttempt, facts.pairs.planned, facts.pairs.measured),
-    latencyCell(facts.pairs.latency),
     facts.burst ? shareCell(facts.burst.delivered, facts.burst.planned, facts.burst.planned) : plain('–'),
-    toned(facts.violations, facts.violations === 0 ? 'plain' : 'bad'),
+    plain(facts.tookMs === null ? '–' : shortDuration(facts.tookMs)),
+    latencyCell(facts.pairs.latency),
+    plain(facts.startedWallMs === null ? '–' : utcTime(facts.startedWallMs).slice(5)),
   ]);
   return {
     ...NOTHING,
     title: 'Windows',
     table: {
-      labels: 4,
+      labels: 3,
       head: [
         '#',
         'verdict',
         'outcome',
-        'started (UTC)',
-        'took',
+        'not GO',
         'pairs',
         '1st try',
-        'ms p50/p99/max',
         'burst',
-        'broken',
+        'took',
+        'ms p50/p99/max',
+        'started (UTC)',
       ],
       rows,
     },
-    bullets: windows.flatMap(({ window, reasons }) => reasons.map((reason) => `window ${window}: ${reason}`)),
+    // Of a single window the verdict tells them already.
+    bullets:
+      windows.length === 1
+        ? []
+        : windows.flatMap(({ window, reasons }) => reasons.map((reason) => `window ${window}: ${reason}`)),
   };
 }
 

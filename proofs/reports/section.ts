@@ -11,6 +11,8 @@ export interface Cell {
 export interface Table {
   /** The first `labels` columns are text and stand left, the others are figures and stand right. */
   readonly labels: number;
+  /** Columns that are left out first where not all fit, in this order; then the right-most ones are. */
+  readonly givesWay?: readonly string[];
   readonly head: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
 }

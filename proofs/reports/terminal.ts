@@ -15,6 +15,7 @@ export interface TerminalStyle {
 const MAX_BULLETS = 12;
 const MIN_WIDTH = 40;
 const MIN_LABEL_WIDTH = 12;
+const READABLE_LABEL_WIDTH = 24;
 const GAP = '  ';
 const COLOURS = { good: 'green', bad: 'red', unsure: 'yellow' } as const;
 const OPTIONAL_SECTIONS = ['Slowest pairs', 'Incidents', 'Not seen', 'Deliveries'];
@@ -37,28 +38,60 @@ function dim(text: string, { colour }: TerminalStyle): string {
   return colour === 'off' ? text : styleText('dim', text, { validateStream: false });
 }
 
-/** Columns that fit, from the left; the widest label gives way first, then columns fall off the right. */
-function columnWidths({ head, rows, labels }: Table, width: number): number[] {
-  const widths = head.map((title, at) =>
-    Math.max(title.length, ...rows.map((cells) => printable(cells[at]?.text ?? '').length)),
-  );
-  const total = (of: readonly number[]) => of.reduce((sum, one) => sum + one + GAP.length, 0);
-  const widest = widths
-    .slice(0, labels)
-    .reduce((best, one, at) => (one > (widths[best] ?? 0) ? at : best), 0);
-  const excess = total(widths) - width;
-  const full = widths[widest] ?? 0;
-  if (excess > 0) widths[widest] = Math.max(Math.min(full, MIN_LABEL_WIDTH), full - excess);
-  while (widths.length > 1 && total(widths) > width) widths.pop();
-  return widths;
+interface Column {
+  readonly at: number;
+  readonly width: number;
+}
+
+/**
+ * Columns that fit: the widest labels give way first as far as they stay readable, then columns that may, then labels again,
+ * then columns fall off the right.
+ */
+function columnsThatFit({ head, rows, labels, givesWay = [] }: Table, width: number): readonly Column[] {
+  const natural = head.map((title, at): Column => {
+    const texts = rows.map((cells) => printable(cells[at]?.text ?? '').length);
+    return { at, width: Math.max(title.length, ...texts) };
+  });
+  const optional = givesWay.map((title) => head.indexOf(title));
+  const tries = [natural, ...optional.map((_, count) => without(natural, optional.slice(0, count + 1)))];
+  for (const columns of tries) {
+    const fitted = shrunk(columns, labels, READABLE_LABEL_WIDTH, width);
+    if (totalOf(fitted) <= width) return fitted;
+  }
+  let left = shrunk(tries.at(-1) ?? natural, labels, MIN_LABEL_WIDTH, width);
+  while (left.length > 1 && totalOf(left) > width) left = left.slice(0, -1);
+  return left;
+}
+
+const totalOf = (columns: readonly Column[]) => columns.reduce((sum, one) => sum + one.width + GAP.length, 0);
+
+const without = (columns: readonly Column[], gone: readonly number[]) =>
+  columns.filter(({ at }) => !gone.includes(at));
+
+/** Takes from the widest label, again and again, as long as it is wider than `least`. */
+function shrunk(columns: readonly Column[], labels: number, least: number, width: number): readonly Column[] {
+  const widths = columns.map((one) => one.width);
+  let excess = totalOf(columns) - width;
+  while (excess > 0) {
+    const own = columns.flatMap(({ at }, index) => (at < labels ? [index] : []));
+    const widest = own.reduce(
+      (best, index) => ((widths[index] ?? 0) > (widths[best] ?? 0) ? index : best),
+      0,
+    );
+    const now = widths[widest] ?? 0;
+    if (now <= least) break;
+    widths[widest] = now - 1;
+    excess -= 1;
+  }
+  return columns.map(({ at }, index) => ({ at, width: widths[index] ?? 0 }));
 }
 
 function tableLines(table: Table, style: TerminalStyle): string[] {
-  const widths = columnWidths(table, style.width);
+  const columns = columnsThatFit(table, style.width);
   const line = (cells: readonly Cell[]) =>
     GAP +
-    widths
-      .map((width, at) => {
+    columns
+      .map(({ at, width }) => {
         const { text, tone } = cells[at] ?? plain('');
         const shown = cut(printable(text), width);
         return paint(at < table.labels ? shown.padEnd(width) : shown.padStart(width), tone, style);

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { RecordOf, SampleRecord } from '../proofs/evidence.ts';
-import { seen } from '../proofs/observation.ts';
-import { judge } from './judge.ts';
-import { added, evidenceOf, shippedGate } from './planted-defects.ts';
+import type { RecordOf, SampleRecord } from './evidence.ts';
+import { seen } from './observation.ts';
 import { findRestarts } from './restarts.ts';
 
 const SCENARIOS = ['baseline', 'restart_storm'];
@@ -130,40 +128,4 @@ test('notices a restart that only scheduled rounds saw, which keep no documents'
   ];
   const rounds = looks.map((look) => ({ ...sample(look), documents: {} }));
   expect(findRestarts('nyc', rounds, 'a', [], SCENARIOS).length).toBeGreaterThan(0);
-});
-
-describe('a node that never came back from a declared restart', () => {
-  const at = { window: 1, scenario: 'restart_storm', node: 'nyc' } as const;
-  const storm = (last: 'silent' | 'the old process') =>
-    evidenceOf({
-      windows: 1,
-      scenarios: ['baseline', 'fanout_burst', 'restart_storm'],
-      records: (records) =>
-        added(1, { type: 'restart_declared', ...at }, { type: 'node_recovered', ...at, after_ms: null })
-          .records(records)
-          .map((record) =>
-            last === 'silent' &&
-            record.type === 'sample' &&
-            record.node === 'nyc' &&
-            record.scenario === 'restart_storm' &&
-            record.phase === 'post'
-              ? { ...record, epoch: null, documents: {} }
-              : record,
-          ),
-    });
-  const verdictOn = (last: Parameters<typeof storm>[0]) =>
-    judge(storm(last), shippedGate('limited-production')).findings.find(
-      ({ objective }) => objective === 'restarted nodes recover',
-    );
-
-  test('and has been silent since is NO-GO', () => {
-    expect(verdictOn('silent')).toMatchObject({
-      verdict: 'NO-GO',
-      reason: expect.stringContaining('nyc: never recovered; infinity'),
-    });
-  });
-
-  test('and is still the old process was not restarted: INCONCLUSIVE', () => {
-    expect(verdictOn('the old process')).toMatchObject({ verdict: 'INCONCLUSIVE' });
-  });
 });

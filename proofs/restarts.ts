@@ -1,5 +1,6 @@
-import type { RecordOf, SampleRecord } from '../proofs/evidence.ts';
-import { isSeen } from '../proofs/observation.ts';
+import type { EvidenceRecord, RecordOf, SampleRecord } from './evidence.ts';
+import { isSeen } from './observation.ts';
+import type { Plan } from './plan-schema.ts';
 
 /** A change of process of one node, seen between two samples. */
 export interface Restart {
@@ -8,6 +9,8 @@ export interface Restart {
   readonly window: number | null;
   readonly scenario: string | null;
   readonly declared: boolean;
+  /** What explains it; null when it is undeclared. */
+  readonly declaration: RecordOf<'restart_declared'> | null;
   /** Harness monotonic clock: the old process was last seen at or before this… */
   readonly lastSeenMonoMs: number;
   /** …and the new one first seen at this. */
@@ -97,12 +100,13 @@ export function findRestarts(
       if (life !== null && (changed || fallen !== undefined)) {
         const from = before;
         const match = unused.findIndex((declared) => explains(declared, from, sample, scenarios));
-        if (match >= 0) unused.splice(match, 1);
+        const [declaration = null] = match >= 0 ? unused.splice(match, 1) : [];
         restarts.push({
           node,
           window: sample.window,
           scenario: sample.scenario,
-          declared: match >= 0,
+          declared: declaration !== null,
+          declaration,
           lastSeenMonoMs: before?.at_mono_ms ?? Number.NEGATIVE_INFINITY,
           firstSeenMonoMs: sample.at_mono_ms,
           why: changed
@@ -117,4 +121,29 @@ export function findRestarts(
     }
   }
   return restarts;
+}
+
+/** The restarts of every planned node. Pure; linear in the number of records but for the sorting of samples. */
+export function restartsByNode(
+  plan: Plan,
+  records: readonly EvidenceRecord[],
+): ReadonlyMap<string, readonly Restart[]> {
+  const of = <T extends EvidenceRecord['type']>(type: T) =>
+    records.filter((record): record is RecordOf<T> => record.type === type);
+  const samples = Map.groupBy(inTimeOrder(of('sample')), ({ node }) => node);
+  const identified = Map.groupBy(of('node_identified'), ({ node }) => node);
+  const declared = Map.groupBy(of('restart_declared'), ({ node }) => node);
+  const scenarios = [...new Set(plan.scenarios.map(({ name }) => name))];
+  return new Map(
+    plan.roster.map(({ name: node }) => {
+      const firstBootId = identified.get(node)?.[0]?.boot_id ?? null;
+      const own = samples.get(node) ?? [];
+      return [node, findRestarts(node, own, firstBootId, declared.get(node) ?? [], scenarios)];
+    }),
+  );
+}
+
+/** By the harness's monotonic clock. */
+export function inTimeOrder(samples: readonly SampleRecord[]): readonly SampleRecord[] {
+  return samples.toSorted((a, b) => a.at_mono_ms - b.at_mono_ms || a.at_wall_ms - b.at_wall_ms);
 }
