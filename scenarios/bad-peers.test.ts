@@ -42,18 +42,27 @@ describe('bad_external_peer', () => {
     const noticed = mesh.figures.filter(({ name }) => name === 'noticed');
     expect(noticed).toHaveLength(OUTSIDER_KINDS.length * NODES.length);
     for (const { value } of noticed) expect(value).toBeGreaterThan(0);
+    const [attempts] = mesh.figures.filter(({ name }) => name === 'attempts');
+    expect(attempts?.why).toBe(
+      'garbage from a host apart: 3 dials, 2 links, 1 refused (DIAL_FAILED), 9 frames, 1 closed by nodes',
+    );
     expect(Object.values(mesh.valuesOf('delivered_ratio'))).toEqual([1, 1, 1, 1, 1]);
     expect(mesh.valuesOf('honest_suppressed')).toEqual({ a: 0, b: 0, c: 0 });
     expect(mesh.valuesOf('strangers_left')).toEqual({ a: 0, b: 0, c: 0 });
     expect(mesh.records.map((one) => one.type === 'target_declared' && one.node)).toEqual(NODES);
   });
 
-  it.each(OUTSIDER_KINDS)('knows an attack by %s that a node did not notice', async (kind) => {
-    const others = OUTSIDER_KINDS.filter((other) => other !== kind);
-    const mesh = new FixtureService(NODES, { joined: (at) => count(at, others), left: leave });
-    await mesh.run(badExternalPeer, { kinds: [kind] });
-    expect(mesh.valuesOf('noticed')).toEqual({ a: 0, b: 0, c: 0 });
-  });
+  it.each(OUTSIDER_KINDS)(
+    'knows an attack by %s that a node did not notice, and what came of it',
+    async (kind) => {
+      const others = OUTSIDER_KINDS.filter((other) => other !== kind);
+      const mesh = new FixtureService(NODES, { joined: (at) => count(at, others), left: leave });
+      await mesh.run(badExternalPeer, { kinds: [kind] });
+      expect(mesh.valuesOf('noticed')).toEqual({ a: 0, b: 0, c: 0 });
+      const [noticed] = mesh.figures.filter(({ name }) => name === 'noticed');
+      expect(noticed?.why).toMatch(/ 0, of outsiders from a host apart: 3 dials, .*DIAL_FAILED/);
+    },
+  );
 
   it('sees links that outlive the outsiders', async () => {
     const mesh = new FixtureService(NODES, { joined: count });

@@ -144,8 +144,16 @@ export class FixtureService {
 
   #join(kinds: readonly OutsiderKind[]): JoinedOutsiders {
     this.#behaviour.joined?.(this, kinds);
-    const counts = { dialled: 3, handshakes: 2, refused: 1, framesSent: 9, closedByPeer: 1 };
+    const counts = {
+      dialled: 3,
+      handshakes: 2,
+      refused: 1,
+      lastRefusal: 'DIAL_FAILED',
+      framesSent: 9,
+      closedByPeer: 1,
+    };
     return {
+      place: 'a host apart',
       report: async () => kinds.map((kind) => ({ kind, ...counts })),
       [Symbol.asyncDispose]: async () => this.#behaviour.left?.(this),
     };

@@ -16,12 +16,16 @@ export interface OutsiderReport {
   readonly dialled: number;
   readonly handshakes: number;
   readonly refused: number;
+  /** Code of the last dial that failed. */
+  readonly lastRefusal: string | null;
   readonly framesSent: number;
   readonly closedByPeer: number;
 }
 
 /** Outsiders at work until disposed of. */
 export interface JoinedOutsiders extends AsyncDisposable {
+  /** The machine that they run on, for people: they take part of its processors. */
+  readonly place: string;
   report(): Promise<readonly OutsiderReport[]>;
 }
 

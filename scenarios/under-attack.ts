@@ -5,7 +5,7 @@ import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';
 import { HonestWatch } from './honest-watch.ts';
 import { watchMemory } from './memory-watch.ts';
 import type { NodeInside } from './mesh-access.ts';
-import type { OutsiderKind } from './outsiders.ts';
+import type { OutsiderKind, OutsiderReport } from './outsiders.ts';
 import { reachedAt } from './reached.ts';
 import type { ScenarioContext } from './scenario.ts';
 
@@ -77,37 +77,51 @@ async function attackOnce(context: ScenarioContext, plan: AttackPlan, wave: Wave
   }
   await measure({ name: 'delivered_ratio', why: label, ...deliveredRatio(outcomes) });
   for (const kind of new Set(kinds)) {
-    const own = reports.filter((report) => report.kind === kind);
-    const sum = (key: 'dialled' | 'handshakes' | 'refused' | 'framesSent' | 'closedByPeer') =>
-      own.reduce((total, report) => total + report[key], 0);
-    const did = `${kind}: ${sum('dialled')} dials, ${sum('handshakes')} links, ${sum('refused')} refused, ${sum('framesSent')} frames, ${sum('closedByPeer')} closed by nodes`;
-    await measure({ name: 'attempts', value: sum('dialled') + sum('framesSent'), why: did });
-    for (const node of fleet.nodes) await measureNoticed(context, node, kind, before, after);
+    const { attempts, did } = deedsOf(reports, kind);
+    const from = `from ${joined.place}: ${did}`;
+    await measure({ name: 'attempts', value: attempts, why: `${kind} ${from}` });
+    for (const node of fleet.nodes) {
+      const noticed = noticedBy(context, node, kind, before, after);
+      // A firewall in their way looks as if nobody had noticed them.
+      const why = noticed.value === 0 ? `${noticed.why}, of outsiders ${from}` : noticed.why;
+      await measure({ name: 'noticed', node, value: noticed.value, why });
+    }
   }
 }
 
-async function measureNoticed(
-  { mesh, fleet, measure }: ScenarioContext,
+function deedsOf(reports: readonly OutsiderReport[], kind: OutsiderKind) {
+  const own = reports.filter((report) => report.kind === kind);
+  const sum = (key: 'dialled' | 'handshakes' | 'refused' | 'framesSent' | 'closedByPeer') =>
+    own.reduce((total, report) => total + report[key], 0);
+  const refusals = [...new Set(own.flatMap(({ lastRefusal }) => lastRefusal ?? []))];
+  const did = [
+    `${sum('dialled')} dials`,
+    `${sum('handshakes')} links`,
+    `${sum('refused')} refused${refusals.length === 0 ? '' : ` (${refusals.join(', ')})`}`,
+    `${sum('framesSent')} frames`,
+    `${sum('closedByPeer')} closed by nodes`,
+  ].join(', ');
+  return { attempts: sum('dialled') + sum('framesSent'), did };
+}
+
+function noticedBy(
+  { mesh, fleet }: ScenarioContext,
   node: string,
   kind: OutsiderKind,
   before: Looks,
   after: Looks,
-): Promise<void> {
+): { readonly value: number | null; readonly why: string } {
   const [from, to] = [before.get(node), after.get(node)];
   if (from === undefined || to === undefined || typeof from === 'string' || typeof to === 'string') {
     const why = [from, to].find((look) => typeof look === 'string') ?? `${node} was not read`;
-    await measure({ name: 'noticed', node, value: null, why: String(why) });
-    return;
+    return { value: null, why: String(why) };
   }
-  if (from.epoch.boot_id !== to.epoch.boot_id) {
-    await measure({ name: 'noticed', node, value: null, why: `${node} restarted under attack` });
-    return;
-  }
+  if (from.epoch.boot_id !== to.epoch.boot_id) return { value: null, why: `${node} restarted under attack` };
   const members = new Set(fleet.nodes.map((name) => mesh.identityOf(name).machineId));
   const signs = attackSigns(kind, from, to, members);
   const value = Object.values(signs).reduce((total, grown) => total + grown, 0);
   const why = Object.entries(signs).map(([counter, grown]) => `${counter} ${grown}`);
-  await measure({ name: 'noticed', node, value, why: `${kind}: ${why.join(', ')}` });
+  return { value, why: `${kind}: ${why.join(', ')}` };
 }
 
 /** Waits for the links of those who left to go, and says which did not. */

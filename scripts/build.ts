@@ -2,7 +2,7 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BUNDLE_BANNER, buildBundleFiles } from '../harness/deploy/bundle-files.ts';
+import { BUNDLE_BANNER, buildBundleFiles, buildOutsiders } from '../harness/deploy/bundle-files.ts';
 import { bundleDigest } from '../kit/bundle-digest.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -14,11 +14,12 @@ const { files } = await buildBundleFiles(root);
 for (const file of files) await writeFile(join(dist, 'bundle', file.name), file.contents);
 await writeFile(join(dist, 'bundle', 'digest'), bundleDigest(files));
 
+await writeFile(join(dist, 'outsiders.js'), await buildOutsiders(root));
+
 await build({
   entryPoints: {
     cli: join(root, 'harness/cli.ts'),
     'link-agent': join(root, 'harness/lab/link-agent/main.ts'),
-    outsiders: join(root, 'harness/lab/outsiders/main.ts'),
     'netns-connect': join(root, 'harness/lab/containers/netns-connect.ts'),
     'signing-worker': join(root, 'kit/signing-worker.ts'),
   },
@@ -30,7 +31,7 @@ await build({
   format: 'esm',
   target: 'node24',
   // Builds bundles from sources, with esbuild: a package has neither, and must not ask for esbuild when it starts.
-  external: ['./bundle-files.ts'],
+  external: ['./bundle-files.ts', '../deploy/bundle-files.ts'],
   banner: { js: BUNDLE_BANNER },
 });
 await cp(join(root, 'gates/definitions'), join(dist, 'gates'), { recursive: true });

@@ -17,13 +17,37 @@ export interface BuiltBundle {
  * under `root`. Everything is inlined but the QUIC package, whose native binding must stay a file of its own.
  */
 export async function buildBundleFiles(root: string): Promise<BuiltBundle> {
+  const { made, inputs } = await bundlePrograms(root, {
+    node: 'node/main.ts',
+    runner: 'runner/main.ts',
+    'signing-worker': 'kit/signing-worker.ts',
+    faults: 'runner/faults/main.ts',
+  });
+  const files = BUNDLE_FILES.map((name) => {
+    const contents = made.get(name);
+    if (contents === undefined) throw new Error(`esbuild made no ${name}`);
+    return { name, contents };
+  });
+  return { files, inputs };
+}
+
+/** Bundles the outsiders' program the same way. It is no part of the bundle: no host holds it longer than it runs there. */
+export async function buildOutsiders(root: string): Promise<Uint8Array> {
+  const { made } = await bundlePrograms(root, { outsiders: 'harness/outsiders/program/main.ts' });
+  const contents = made.get('outsiders.js');
+  if (contents === undefined) throw new Error('esbuild made no outsiders.js');
+  return contents;
+}
+
+/** One file for each entry, which is a name and a source relative to the root. */
+async function bundlePrograms(
+  root: string,
+  entries: Readonly<Record<string, string>>,
+): Promise<{ readonly made: ReadonlyMap<string, Uint8Array>; readonly inputs: readonly string[] }> {
   const result = await build({
-    entryPoints: {
-      node: join(root, 'node/main.ts'),
-      runner: join(root, 'runner/main.ts'),
-      'signing-worker': join(root, 'kit/signing-worker.ts'),
-      faults: join(root, 'runner/faults/main.ts'),
-    },
+    entryPoints: Object.fromEntries(
+      Object.entries(entries).map(([name, source]) => [name, join(root, source)]),
+    ),
     outdir: root,
     write: false,
     metafile: true,
@@ -39,10 +63,5 @@ export async function buildBundleFiles(root: string): Promise<BuiltBundle> {
     absWorkingDir: root,
   });
   const made = new Map(result.outputFiles.map((file) => [file.path.slice(root.length + 1), file.contents]));
-  const files = BUNDLE_FILES.map((name) => {
-    const contents = made.get(name);
-    if (contents === undefined) throw new Error(`esbuild made no ${name}`);
-    return { name, contents };
-  });
-  return { files, inputs: Object.keys(result.metafile.inputs) };
+  return { made, inputs: Object.keys(result.metafile.inputs) };
 }

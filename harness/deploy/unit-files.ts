@@ -13,7 +13,8 @@ TimeoutStopSec=10
 Restart=always
 RestartSec=2`;
 
-const SANDBOX = `NoNewPrivileges=yes
+/** What no program of ours on a host may do: lines of a unit's `[Service]`. */
+export const SANDBOX = `NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict

@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { codeOf, messageOf } from '../../kit/errors.ts';
 import type { Standing } from '../../runner/faults/protocol.ts';
-import type { Host } from '../fleet/host.ts';
+import type { ExecOptions, Host } from '../fleet/host.ts';
+import { endOutsiders, standingOutsiders } from '../outsiders/standing-outsiders.ts';
 import { askFaultProgram } from './fault-program-once.ts';
 
 const AT_ONCE = 32;
@@ -19,7 +20,7 @@ export interface HostFindings {
   readonly problem: { readonly code: string; readonly message: string } | null;
 }
 
-/** Looks at every host for what faults left behind, and heals it where `purpose` says so. Never throws but for `signal`. */
+/** Looks at every host for what faults and outsiders left behind, and heals it where `purpose` says so. Never throws but for `signal`. */
 export async function examine(
   hosts: readonly Host[],
   purpose: 'list' | 'heal',
@@ -34,9 +35,10 @@ async function examineOne(host: Host, purpose: 'list' | 'heal', signal: AbortSig
   const limits = { budgetMs: BUDGET_MS, signal };
   let found: readonly Standing[] = [];
   try {
-    found = (await askFaultProgram(host, 'doctor', {}, limits)).found;
+    found = await findOn(host, limits);
     if (found.length === 0) return { host: name, state: 'clean', found, problem: null };
     if (purpose === 'list') return { host: name, state: 'standing', found, problem: null };
+    await endOutsiders(host, limits); // throws when one stands even so
     await askFaultProgram(host, 'doctor', { heal: true }, limits);
     return { host: name, state: 'healed', found, problem: null };
   } catch (error) {
@@ -44,6 +46,24 @@ async function examineOne(host: Host, purpose: 'list' | 'heal', signal: AbortSig
     const problem = { code: codeOf(error), message: messageOf(error) };
     return { host: name, state: problem.code === NOT_CLEAN ? 'standing' : 'unknown', found, problem };
   }
+}
+
+async function findOn(
+  host: Host,
+  limits: Pick<ExecOptions, 'budgetMs' | 'signal'>,
+): Promise<readonly Standing[]> {
+  const [faults, outsiders] = await Promise.all([
+    askFaultProgram(host, 'doctor', {}, limits),
+    standingOutsiders(host, limits),
+  ]);
+  const units = outsiders.map(({ unit, runId }) => ({
+    run_id: runId,
+    lease_id: null,
+    what: `outsiders ${unit}`,
+    in_force: true,
+    matched_packets: null,
+  }));
+  return [...faults.found, ...units];
 }
 
 /** For a terminal: a line per host, and one for each thing that was found there. */

@@ -4,6 +4,8 @@ import { NodeClient } from '../../node/client.ts';
 import type { EvidenceRecord } from '../../proofs/evidence.ts';
 import type { Plan } from '../../proofs/plan-schema.ts';
 import { SshFaultDriver } from '../faults/ssh-fault-driver.ts';
+import { packedOutsidersProgram } from '../outsiders/program-file.ts';
+import { SshOutsiders } from '../outsiders/ssh-outsiders.ts';
 import { meshEndpoint } from './deployed-host.ts';
 import { nodeHoldsUdp, readTokens } from './deployed-program.ts';
 import type { Host } from './host.ts';
@@ -11,7 +13,8 @@ import { hostRecords } from './host-evidence.ts';
 import { httpOverHost } from './http-over-host.ts';
 import type { InventoryHost } from './inventory.ts';
 import { meshAddresses } from './mesh-addresses.ts';
-import type { Endpoint, Fleet, MeshHost } from './mesh-host.ts';
+import type { Endpoint, Fleet, MeshHost, UpgradePlace } from './mesh-host.ts';
+import { SshHost } from './ssh-host.ts';
 import { UnitWatcher } from './unit-watcher.ts';
 
 const AT_ONCE = 32;
@@ -24,14 +27,22 @@ export interface ReachedHost {
   readonly host: Host;
 }
 
+/** Upgrades that end with the run. */
+export interface UndoableUpgrades extends UpgradePlace {
+  /** Brings every host back to what it ran before. @throws LeftChangedError */
+  putBack(): Promise<void>;
+}
+
 /**
- * A mesh of deployed hosts, reached over SSH. It starts nothing and takes nothing down: `stop` ends the faults and the
- * connections, and leaves the services running.
+ * A mesh of deployed hosts, reached over SSH. It starts nothing and takes nothing down: `stop` ends the faults, the upgrades
+ * and the connections, and leaves the services running.
  */
 export class SshMesh implements Fleet {
   readonly hosts: readonly MeshHost[];
   readonly anchor: MeshHost;
   readonly faults: SshFaultDriver;
+  readonly outsiders: SshOutsiders;
+  readonly upgrades: UndoableUpgrades;
   readonly #reached: readonly ReachedHost[];
   readonly #watcher: UnitWatcher;
   #stopping: Promise<void> | undefined;
@@ -43,11 +54,15 @@ export class SshMesh implements Fleet {
       readonly reached: readonly ReachedHost[];
       readonly watcher: UnitWatcher;
       readonly faults: SshFaultDriver;
+      readonly outsiders: SshOutsiders;
+      readonly upgrades: UndoableUpgrades;
     },
   ) {
     this.hosts = hosts;
     this.anchor = anchor;
     this.faults = modules.faults;
+    this.outsiders = modules.outsiders;
+    this.upgrades = modules.upgrades;
     this.#reached = modules.reached;
     this.#watcher = modules.watcher;
   }
@@ -57,8 +72,9 @@ export class SshMesh implements Fleet {
    * @throws FaultError `NOT_DEPLOYED`, or `FLEET_UNUSABLE` naming every host that cannot be used
    */
   static async open(
-    plan: Pick<Plan, 'run_id' | 'anchor'>,
+    plan: Pick<Plan, 'run_id' | 'network' | 'anchor'>,
     reached: readonly ReachedHost[],
+    { upgrades }: { readonly upgrades: UndoableUpgrades },
     signal: AbortSignal,
   ): Promise<SshMesh> {
     try {
@@ -83,7 +99,7 @@ export class SshMesh implements Fleet {
       return new SshMesh(
         found.map(({ mesh }) => mesh),
         anchor.mesh,
-        { reached, watcher, faults },
+        { reached, watcher, faults, outsiders: outsidersBeside(plan, reached), upgrades },
       );
     } catch (error) {
       await Promise.all(reached.map(({ host }) => host.close()));
@@ -112,15 +128,33 @@ export class SshMesh implements Fleet {
     return this.#stopping;
   }
 
+  /** Every step is taken, whatever became of those before it. */
   async #stop(): Promise<void> {
-    try {
-      await this.faults.close();
-    } finally {
-      await this.#watcher.stop();
-      await Promise.all(this.hosts.map(({ node }) => node.close()));
-      await Promise.all(this.#reached.map(({ host }) => host.close()));
-    }
+    await using steps = new AsyncDisposableStack(); // taken from the last to the first
+    steps.defer(async () => void (await Promise.all(this.#reached.map(({ host }) => host.close()))));
+    steps.defer(async () => void (await Promise.all(this.hosts.map(({ node }) => node.close()))));
+    steps.defer(() => this.upgrades.putBack()); // nobody watches any more: what ends now is meant to
+    steps.defer(() => this.#watcher.stop());
+    steps.defer(() => this.faults.close());
+    steps.defer(() => this.outsiders.close());
   }
+}
+
+/** On the last host that is not the anchor, over a connection of its own: the run's has no channel to spare. */
+function outsidersBeside(
+  { run_id: runId, network: networkId, anchor }: Pick<Plan, 'run_id' | 'network' | 'anchor'>,
+  reached: readonly ReachedHost[],
+): SshOutsiders {
+  const nodes = reached.map(({ entry }) => entry);
+  const seat = nodes.findLast(({ name }) => name !== anchor);
+  if (seat === undefined) throw new Error('a mesh of the anchor alone');
+  return new SshOutsiders({
+    runId,
+    networkId,
+    nodes,
+    host: new SshHost(seat.ssh),
+    program: packedOutsidersProgram,
+  });
 }
 
 async function findHost({ entry, host }: ReachedHost, signal: AbortSignal) {

@@ -1,23 +1,15 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { withinBudget } from '../../kit/deadline.ts';
 import { FaultError } from '../../kit/errors.ts';
-import type { JoinedOutsiders, OutsiderKind, OutsiderReport } from '../../scenarios/outsiders.ts';
+import type { JoinedOutsiders, OutsiderKind } from '../../scenarios/outsiders.ts';
 import type { OutsiderPlace } from '../fleet/mesh-host.ts';
+import { OutsidersTalk } from '../outsiders/outsiders-talk.ts';
+import { outsidersProgram } from '../outsiders/program-file.ts';
+import { type OutsiderAddress, type OutsidersConfig, requireRoom } from '../outsiders/protocol.ts';
 import { MeshChild } from './child-process.ts';
 import { freePorts } from './free-ports.ts';
 import type { LocalLinks } from './local-links.ts';
-import {
-  OUTSIDERS_MAX,
-  type OutsiderAddress,
-  type OutsidersConfig,
-  type OutsidersReport,
-  outsidersReport,
-} from './outsiders/protocol.ts';
 
 const HOST = '127.0.0.1';
 const START_BUDGET_MS = 15_000; // two busy cores
-const REPORT_BUDGET_MS = 5_000; // the program may be busy with its attack
 const LEAVE_GRACE_MS = 3_000;
 
 interface OutsiderModules {
@@ -56,10 +48,7 @@ export class LocalOutsiders implements OutsiderPlace {
     signal: AbortSignal,
   ): Promise<JoinedOutsiders> {
     const { kinds, targets, seed } = request;
-    if (kinds.length > OUTSIDERS_MAX) {
-      const why = `${kinds.length} outsiders are more than the ${OUTSIDERS_MAX} that there is room for`;
-      throw new FaultError('OUTSIDERS_UNAVAILABLE', why);
-    }
+    requireRoom(kinds);
     const seats = await this.#seatsFor(kinds.length, signal);
     const outsiders = kinds.map((kind, index) => {
       const seat = seats[index];
@@ -67,7 +56,8 @@ export class LocalOutsiders implements OutsiderPlace {
       const { host, port } = seat;
       return { kind, bind: { host, port }, targets: targets.map((node) => this.#wayTo(node, seat)) };
     });
-    return await this.#start({ network_id: this.#modules.networkId, seed, outsiders }, signal);
+    const config = { network_id: this.#modules.networkId, seed, silence_max_ms: null, outsiders };
+    return await this.#start(config, signal);
   }
 
   /** Ends every program that is still there. */
@@ -76,10 +66,9 @@ export class LocalOutsiders implements OutsiderPlace {
   }
 
   async #start(config: OutsidersConfig, signal: AbortSignal): Promise<JoinedOutsiders> {
-    const waiting: ((line: string) => void)[] = [];
-    const child = new MeshChild('outsiders', [programPath(), JSON.stringify(config)], {
-      onLine: (line) => waiting.shift()?.(line),
-    });
+    const child = new MeshChild('outsiders', [outsidersProgram()], { onLine: (line) => talk.heard(line) });
+    const gone = child.exited.then(() => Promise.reject(goneError(child)));
+    const talk = new OutsidersTalk({ say: (line) => child.send(line), gone });
     this.#running.add(child);
     void child.exited.then(() => this.#running.delete(child));
     const onAbort = () => void child.stop(LEAVE_GRACE_MS).catch(() => {}); // close() tells
@@ -89,6 +78,7 @@ export class LocalOutsiders implements OutsiderPlace {
       await child.stop(LEAVE_GRACE_MS);
     };
     try {
+      child.send(JSON.stringify(config));
       await child.listening(START_BUDGET_MS, signal);
     } catch (cause) {
       await leave();
@@ -96,19 +86,8 @@ export class LocalOutsiders implements OutsiderPlace {
       throw new FaultError('OUTSIDERS_UNAVAILABLE', 'the outsiders did not start', { cause });
     }
     return {
-      async report(): Promise<readonly OutsiderReport[]> {
-        if (child.exit !== undefined) throw goneError(child);
-        const answer = new Promise<string>((resolve) => waiting.push(resolve));
-        child.send('report');
-        const gone = child.exited.then(() => Promise.reject(goneError(child)));
-        gone.catch(() => {});
-        const said = () => Promise.race([answer, gone]);
-        return reportsOf(
-          outsidersReport.parse(
-            JSON.parse(await withinBudget('the report of the outsiders', REPORT_BUDGET_MS, said, signal)),
-          ),
-        );
-      },
+      place: 'this machine',
+      report: () => talk.report(signal),
       [Symbol.asyncDispose]: leave,
     };
   }
@@ -135,24 +114,7 @@ export class LocalOutsiders implements OutsiderPlace {
   }
 }
 
-function reportsOf(reports: OutsidersReport): readonly OutsiderReport[] {
-  return reports.map(({ kind, dialled, handshakes, refused, frames_sent, closed_by_peer }) => ({
-    kind,
-    dialled,
-    handshakes,
-    refused,
-    framesSent: frames_sent,
-    closedByPeer: closed_by_peer,
-  }));
-}
-
 function goneError({ exit }: MeshChild): FaultError {
   const why = exit?.lastWords.at(-1) ?? `code ${exit?.code ?? null}, signal ${exit?.signal ?? null}`;
   return new FaultError('OUTSIDERS_GONE', `the outsiders ended by themselves: ${why}`);
-}
-
-/** Beside the built command in a package, a source in a checkout. */
-function programPath(): string {
-  const built = join(import.meta.dirname, 'outsiders.js');
-  return existsSync(built) ? built : join(import.meta.dirname, 'outsiders/main.ts');
 }

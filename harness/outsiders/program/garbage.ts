@@ -1,4 +1,6 @@
+import { isIPv6 } from 'node:net';
 import { until } from '../../../kit/deadline.ts';
+import { resolveForSocket } from '../../../node/transport/addresses.ts';
 import { hostilePeer } from '../../../node/transport/hostile-rig.ts';
 import { dialOnce, type Life, pause } from './life.ts';
 
@@ -15,7 +17,8 @@ export async function garbageLife(
 ): Promise<void> {
   const { bind, networkId, targets } = outsider;
   await using peer = await hostilePeer(modules, { networkId, bind });
-  const attackOne = async (address: (typeof targets)[number]) => {
+  const attackOne = async (target: (typeof targets)[number]) => {
+    const address = await resolveForSocket(target, isIPv6(bind.host) ? 'udp6' : 'udp4');
     while (!signal.aborted) {
       const dialled = await dialOnce(tally, () => peer.linked({ address }));
       if ('refusal' in dialled && dialled.refusal === 'PEER_BANNED') return;

@@ -3,13 +3,14 @@ import { codeOf } from '../../../kit/errors.ts';
 import type { Random } from '../../../kit/random.ts';
 import type { QuicTransportModules } from '../../../node/transport/quic-transport.ts';
 import type { OutsiderKind } from '../../../scenarios/outsiders.ts';
-import type { OutsiderAddress } from './protocol.ts';
+import type { OutsiderAddress } from '../protocol.ts';
 
 /** What one outsider did so far. */
 export interface Tally {
   dialled: number;
   handshakes: number;
   refused: number;
+  lastRefusal: string | null;
   framesSent: number;
   closedByPeer: number;
 }
@@ -30,7 +31,7 @@ export interface Life {
 }
 
 export function newTally(): Tally {
-  return { dialled: 0, handshakes: 0, refused: 0, framesSent: 0, closedByPeer: 0 };
+  return { dialled: 0, handshakes: 0, refused: 0, lastRefusal: null, framesSent: 0, closedByPeer: 0 };
 }
 
 /** Waits, and comes back early when it is over. */
@@ -50,6 +51,7 @@ export async function dialOnce<T>(
     return { linked };
   } catch (error) {
     tally.refused += 1;
-    return { refusal: codeOf(error) };
+    tally.lastRefusal = codeOf(error);
+    return { refusal: tally.lastRefusal };
   }
 }
