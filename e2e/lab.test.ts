@@ -1,14 +1,19 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimLabDir, type LabHostStatus, lowerLab, statusOfLab } from '../harness/lab/containers/lab.ts';
+import { linksOfLabRun } from '../harness/commands/links-of-run.ts';
+import { readInventory } from '../harness/fleet/inventory.ts';
+import { type LabHostStatus, lowerLab, openLab, statusOfLab } from '../harness/lab/containers/lab.ts';
+import { claimLabDir } from '../harness/lab/containers/lab-dir.ts';
 import { planLab } from '../harness/lab/containers/lab-plan.ts';
+import { writeLabState } from '../harness/lab/containers/lab-state.ts';
 import { until } from '../kit/deadline.ts';
+import { traces } from './lab-traces.ts';
 import { makeLabsHome, removeLabsHome, whyNoLab } from './own-lab.ts';
 import { meshproof } from './short-command.ts';
 
@@ -16,27 +21,6 @@ const [CAP_NET_ADMIN, CAP_SYS_MODULE, CAP_SYS_TIME] = [12n, 16n, 25n]; // linux/
 const UP_BUDGET_MS = 30_000;
 const run = promisify(execFile);
 const { signal } = new AbortController();
-
-/** What a lab shows of itself on this machine, looked for without any code of the lab. */
-async function traces(dir: string): Promise<readonly string[]> {
-  const { prefix } = planLab(dir, 1);
-  const namespaces = (await run('ip', ['netns', 'list'])).stdout.split('\n');
-  const groups = (
-    await run('find', ['/sys/fs/cgroup', '-maxdepth', '2', '-name', `${prefix}*`])
-  ).stdout.split('\n');
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-  const found = [
-    ...namespaces.filter((line) => line.startsWith(prefix)),
-    ...groups.filter(Boolean),
-    ...mounts.filter((line) => line.includes(`${dir}/`)),
-  ];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(prefix)) found.push(`process ${pid}: ${command.replaceAll('\0', ' ')}`);
-  }
-  return found;
-}
 
 async function hostsOf(dir: string): Promise<readonly LabHostStatus[]> {
   return (await statusOfLab(dir, signal)).hosts;
@@ -191,6 +175,39 @@ describe.skipIf(reason !== undefined)(
       expect((await statusOfLab(dir, signal)).verdict).toBe('up');
     });
 
+    it('lets a run say what its links are, and nobody change them until the run has ended', async () => {
+      const inventory = await readInventory(join(dir, 'inventory.toml'));
+      const links = (profile: string) => meshproof('lab', 'links', '--profile', profile, '--dir', dir);
+      expect(await links('direct')).toMatchObject({ stderr: '', code: 0 });
+      {
+        await using held = await linksOfLabRun(inventory, signal);
+        expect(held?.links).toMatchObject({ name: 'direct' });
+        expect(await links('none')).toMatchObject({
+          code: 5,
+          stderr: expect.stringMatching(/a run is going on over the lab in/),
+        });
+        expect((await meshproof('lab', 'up', '--dir', dir)).code).toBe(0); // a host that died may come back
+      }
+      expect(await links('none')).toMatchObject({ stderr: '', code: 0 });
+      await using held = await linksOfLabRun(inventory, signal);
+      expect(held).toMatchObject({ links: undefined });
+    });
+
+    it('that says of its links what the kernel does not is no ground for a run', async () => {
+      const { plan, state } = await openLab(dir);
+      const text = `format = "meshproof.links.v1"\ndescription = "d"\nsource = "s"\n[default]\nrtt_ms = 9\n`;
+      await writeLabState(plan, { ...state, links: { profile: { name: 'far', text }, stage: 'set' } });
+      try {
+        const refused = await meshproof('run', '--inventory', plan.inventoryFile);
+        expect(refused.stderr).toMatch(
+          /^meshproof: the way to lab1 has 0 queues of netem: expected 1, as links "far"/,
+        );
+        expect(refused.code).toBe(5);
+      } finally {
+        await writeLabState(plan, state);
+      }
+    });
+
     it('says what it lacks or refuses in one line', async () => {
       const cases: readonly (readonly [number, RegExp, readonly string[]])[] = [
         [64, /--hosts: "0" is not a whole number from 1 to/, ['up', '--hosts', '0']],
@@ -207,6 +224,12 @@ describe.skipIf(reason !== undefined)(
       await writeFile(join(home, 'mine'), '');
       await expect(claimLabDir(home)).rejects.toThrow(/is not empty and holds no lab/);
       await rm(join(home, 'mine'));
+      const others = join(home, 'others');
+      await mkdir(join(others, 'hosts'), { recursive: true });
+      await writeFile(join(others, 'lab.json'), '{"experiments":[]}');
+      await expect(lowerLab(others, signal)).rejects.toThrow(/lab\.json is no lab's: expected/);
+      expect(await readdir(others)).toEqual(['hosts', 'lab.json']);
+      await rm(others, { recursive: true });
       expect(await lowerLab(join(home, 'none'), signal)).toBe('none');
       await expect(statusOfLab(join(home, 'none'), signal)).rejects.toThrow(
         /there is no lab in .*`meshproof lab up`/,

@@ -16,7 +16,7 @@ import { loadGate } from '../run/load-gate.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { EarlyEnd } from './early-end.ts';
 import { wholeNumber } from './flag-value.ts';
-import { linked, linksOfRun } from './links-of-run.ts';
+import { linked, linksOfLabRun, linksOfRun } from './links-of-run.ts';
 import { checkEnvironment } from './mesh-of-run.ts';
 import { confirmNetworkOf } from './network-flags.ts';
 import type { RunArguments } from './run-flags.ts';
@@ -38,12 +38,12 @@ export async function carryOut(
     options.scenarios.map(({ name }) => name),
   );
   checkSafety(options);
+  await checkUpgradeBundle(flags['upgrade-bundle']);
   if (inventory !== null) return await carryOutOnHosts(options, flags, inventory);
   const basePort =
     flags['base-port'] === undefined
       ? undefined
       : wholeNumber('--base-port', flags['base-port'], 1_024, 65_000);
-  await checkUpgradeBundle(flags['upgrade-bundle']);
   const links = await linksOfRun(flags, options);
   const progress = progressFor(flags.json ? 'json' : 'person');
   using early = new EarlyEnd(progress);
@@ -100,8 +100,14 @@ async function carryOutOnHosts(
     const confirmed = { network: flags.network, confirmNetwork: flags['confirm-network'] };
     await confirmNetworkOf(inventory, confirmed, early.signal);
     const { hostsOfRun } = await import('./run-on-hosts.ts'); // and SSH, which a local mesh has no use for
-    await using hosts = await hostsOfRun(inventory, flags['operator-key'], early.signal);
-    const exitCode = await executeRun(options, { ...hosts.modules, progress }, early.signal);
+    await using lab = await linksOfLabRun(inventory, early.signal);
+    const { 'operator-key': operatorKey, 'upgrade-bundle': upgradeBundle } = flags;
+    await using hosts = await hostsOfRun(inventory, { operatorKey, upgradeBundle }, early.signal);
+    const exitCode = await executeRun(
+      { ...options, ...linked(options.nodes, lab?.links) },
+      { ...hosts.modules, progress },
+      early.signal,
+    );
     return sound(exitCode, early);
   } finally {
     progress.close();

@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { onParentGone } from '../../kit/lifeline.ts';
 import type { HostStatus } from '../lab/containers/host-status.ts';
-import { type LabStatus, lowerLab, removeEmptyDir, statusOfLab } from '../lab/containers/lab.ts';
+import { type LabStatus, lowerLab, statusOfLab } from '../lab/containers/lab.ts';
+import { removeEmptyDir } from '../lab/containers/lab-dir.ts';
 import { runOnHost } from '../lab/containers/lab-exec.ts';
 import { linksOfLab, setLinks } from '../lab/containers/lab-links.ts';
 import { HOSTS_MAX, type LabHost } from '../lab/containers/lab-plan.ts';
@@ -193,8 +194,9 @@ function statusDocument({ plan, stage, verdict, hosts }: LabStatus) {
   };
 }
 
-function linksTable({ profile, plan, links }: Awaited<ReturnType<typeof linksOfLab>>): string {
-  if (links === undefined) return `links: ${profile}; the machines are as near as the bridge between them\n`;
+function linksTable({ plan, links, stage }: Awaited<ReturnType<typeof linksOfLab>>): string {
+  const note = stage === 'set' ? '' : '; set on some machines only: set them again';
+  if (links === undefined) return `links: none${note}; the machines are as near as the bridge between them\n`;
   const names = plan.hosts.map(({ name }) => name);
   const cell = (value: string | number) => String(value).padStart(CELL_CHARS);
   const rows = names.map((from) => {
@@ -202,7 +204,7 @@ function linksTable({ profile, plan, links }: Awaited<ReturnType<typeof linksOfL
     return `${from.padEnd(CELL_CHARS)}${cells.map(cell).join('')}\n`;
   });
   const header = `${''.padEnd(CELL_CHARS)}${names.map(cell).join('')}`;
-  return `links: ${profile}; round trips in ms, as set\n${header}\n${rows.join('')}`;
+  return `links: ${links.name}; round trips in ms, as set${note}\n${header}\n${rows.join('')}`;
 }
 
 function roundTripMs(links: LinkPlan, from: string, to: string): number {

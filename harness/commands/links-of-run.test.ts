@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parseInventory } from '../fleet/inventory.ts';
 import { figuresToWire, UNTOUCHED } from '../lab/link-agent/link-figures.ts';
-import { linked, linksOfRun } from './links-of-run.ts';
+import { linked, linksOfLabRun, linksOfRun } from './links-of-run.ts';
 
 const nodes = ['a', 'b'].map((name) => ({ name, region: null }));
 const asked = (...names: readonly string[]) => ({
@@ -47,6 +48,17 @@ describe('the links of a run', () => {
   it('are refused by name when they are not known', async () => {
     await expect(linksOfRun({ links: 'moon' }, asked('baseline'))).rejects.toMatchObject({
       code: 'UNKNOWN_LINKS',
+    });
+  });
+
+  it('over hosts are those of their lab, and none for hosts of no lab, whatever they are called', async () => {
+    const { signal } = new AbortController();
+    const text = 'format = "meshproof.inventory.v1"\nenvironment = "lab"\n';
+    const hosts = '[[host]]\nname = "lab1"\naddress = "192.0.2.1"\nagent = true\n';
+    expect(await linksOfLabRun(parseInventory(text + hosts, 'x.toml'), signal)).toBeUndefined();
+    const inventory = parseInventory(`${text}[lab]\ndir = "/nonexistent/lab"\n${hosts}`, 'x.toml');
+    await expect(linksOfLabRun(inventory, signal)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(NO_LAB|LAB_NEEDS_(ROOT|LINUX))$/),
     });
   });
 });

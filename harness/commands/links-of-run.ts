@@ -1,5 +1,7 @@
 import { scenarioNamed } from '../../scenarios/registry.ts';
 import { harmOf } from '../../scenarios/scenario.ts';
+import { type Inventory, meshHosts } from '../fleet/inventory.ts';
+import type { HeldLinks } from '../lab/containers/hold-links.ts';
 import { type LinkPlan, sealedLinks } from '../lab/links/link-plan.ts';
 import { DIRECT_LINKS, loadLinks } from '../lab/links/load-links.ts';
 import type { RunOptions } from '../run/run-options.ts';
@@ -28,7 +30,22 @@ export async function linksOfRun(
   );
 }
 
-/** What the links of a local mesh are to its plan: the nodes in their places, and the figures of every pair. */
+/**
+ * The links of a lab whose machines the hosts of `inventory` are, which nobody changes until they are disposed of;
+ * `undefined` where they are no lab's, and whatever lies between them is theirs.
+ * @throws what `holdLinks` throws
+ */
+export async function linksOfLabRun(
+  inventory: Inventory,
+  signal: AbortSignal,
+): Promise<HeldLinks | undefined> {
+  const { labDir: dir, source } = inventory;
+  if (dir === null) return undefined;
+  const { holdLinks } = await import('../lab/containers/hold-links.ts'); // of no use to other runs
+  return await holdLinks({ source, dir, hosts: meshHosts(inventory) }, signal);
+}
+
+/** What the links of a mesh are to its plan: the nodes in their places, and the figures of every pair. */
 export function linked(
   nodes: RunOptions['nodes'],
   links: LinkPlan | undefined,

@@ -61,6 +61,12 @@ export const inventoryFileSchema = z
       .regex(/^[\x21-\x7e]{1,64}$/, 'expected a name of at most 64 characters without spaces')
       .default('test'),
     environment: text('the name of the environment').default('test'),
+    lab: z
+      .strictObject({ dir: text('the directory of a lab') }, 'expected a [lab] table')
+      .optional()
+      .describe(
+        'these hosts are machines of the lab in that directory, whose links a run seals with its plan',
+      ),
     host: z.array(host, 'expected [[host]] tables').min(1, 'expected at least one [[host]]'),
     jump: z.array(jump, 'expected [[jump]] tables').default([]),
   })

@@ -17,6 +17,7 @@ describe('an inventory', () => {
       source: FILE,
       network: 'test',
       environment: 'test',
+      labDir: null,
       jumps: [],
       hosts: [
         {
@@ -48,6 +49,11 @@ describe('an inventory', () => {
     expect(keyOf('keys/id')).toEqual({ keyFile: '/etc/fleet/keys/id' });
     expect(keyOf('~/.ssh/id')).toEqual({ keyFile: join(homedir(), '.ssh/id') });
     expect(keyOf('/k')).toEqual({ keyFile: '/k' });
+  });
+
+  it('says where the lab is whose machines its hosts are', () => {
+    expect(parse(`[lab]\ndir = "/srv/lab"\n${host('a')}`).labDir).toBe('/srv/lab');
+    expect(parse(`[lab]\ndir = "."\n${host('a')}`).labDir).toBe('/etc/fleet');
   });
 
   it('resolves a way over several machines', () => {
@@ -117,6 +123,7 @@ test.each([
     host('a', 'api_port = 9\nrunner_port = 9'),
     'host.0.runner_port is 9: expected another port than api_port',
   ],
+  [`[lab]\n${host('a')}`, 'lab.dir is missing: expected the directory of a lab'],
   [host('a', 'colour = "red"'), 'host.0.colour: is not a known key'],
 ])('%j is refused with file, field, value and expectation', (text, message) => {
   expect(() => parse(text)).toThrow(

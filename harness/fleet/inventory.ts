@@ -44,6 +44,8 @@ export interface Inventory {
   readonly network: string;
   /** Where the machines stand ("lab", "staging"…); a run that breaks things must name the same. */
   readonly environment: string;
+  /** Where the lab is whose machines these hosts are; null for machines of their own. */
+  readonly labDir: string | null;
   readonly hosts: readonly InventoryHost[];
   /** Machines that are only passed through. */
   readonly jumps: readonly SshTarget[];
@@ -64,7 +66,7 @@ export async function readInventory(file: string): Promise<Inventory> {
 }
 
 /**
- * Reads an inventory. Paths of keys are relative to the directory of `source`; `~/` is the home directory.
+ * Reads an inventory. Paths of keys and of a lab are relative to the directory of `source`; `~/` is the home directory.
  * @throws UsageError `TOML_SYNTAX`, `TOML_VALUE`
  */
 export function parseInventory(text: string, source: string): Inventory {
@@ -88,6 +90,7 @@ export function parseInventory(text: string, source: string): Inventory {
     source,
     network: file.network,
     environment: file.environment,
+    labDir: file.lab === undefined ? null : pathBeside(source, file.lab.dir),
     jumps: file.jump.map(targetOf),
     hosts: file.host.map((entry) => ({
       name: entry.name,

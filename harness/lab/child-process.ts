@@ -4,9 +4,10 @@ import { FaultError, messageOf } from '../../kit/errors.ts';
 import { LIFELINE_FD } from '../../kit/lifeline.ts';
 import { LastWords } from './last-words.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { resumedWhenOrphaned } from './resume-orphans.ts';
 
 const STOP_BUDGET_MS = 6_000; // nodes and runners promise to stop within 5 s
-const KILL_BUDGET_MS = 2_000; // only a process stuck in the kernel outlives SIGKILL
+const KILL_BUDGET_MS = 10_000; // only a process stuck in the kernel outlives SIGKILL
 const OUTPUT_GRACE_MS = 500; // for the last output of a process that has ended
 const FIRST_LINE_MAX_CHARS = 4_096;
 const LINE_MAX_CHARS = 4 * 1024 * 1024; // an answer about every link of the largest mesh
@@ -23,7 +24,7 @@ export interface ChildExit {
 /**
  * One program of the mesh as a child process, in a process group of its own: Ctrl-C in a terminal is for the harness,
  * which then stops it in order. It holds a lifeline (`kit/lifeline.ts`), so that it ends when this process does,
- * whatever the reason. `exited` always resolves.
+ * whatever the reason, even when it is paused then. `exited` always resolves.
  */
 export class MeshChild {
   readonly name: string;
@@ -166,7 +167,8 @@ export class MeshChild {
 }
 
 function start(args: readonly string[], stdin: 'ignore' | 'pipe') {
-  return execa(process.execPath, args, {
+  const [file, ...rest] = resumedWhenOrphaned(process.execPath, args);
+  return execa(file, rest, {
     stdio: [stdin, 'pipe', 'pipe', 'pipe'],
     env: { [LIFELINE_FD]: '3' },
     buffer: false,

@@ -17,7 +17,7 @@ type Holder = { close(): void };
 
 /**
  * `count` distinct ports of `host` that were free just now, for UDP or TCP. All are held until the last is found;
- * another process may still take one before it is used, and the bind of its user then says so.
+ * another process may still take one before it is used, and the bind of its user then says so (`foundPortTaken`).
  * @throws FaultError `NO_FREE_PORT`
  */
 export async function freePorts(
@@ -45,6 +45,13 @@ export async function freePorts(
   } finally {
     for (const holder of held.values()) holder.close();
   }
+}
+
+/** Whether a program did not start since another one had taken its port, by what it said last. */
+export function foundPortTaken(error: unknown): boolean {
+  if (!(error instanceof FaultError) || error.code !== 'CHILD_NOT_LISTENING') return false;
+  const { code, last_words: words } = error.details;
+  return code !== null && Array.isArray(words) && words.some((line) => /\bEADDRINUSE\b/.test(`${line}`));
 }
 
 async function holdUdp(host: string, port: number): Promise<Holder | undefined> {

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../kit/deadline.ts';
 import { figuresToWire, UNTOUCHED } from './link-agent/link-figures.ts';
@@ -9,8 +12,8 @@ import { LinkAgentProcess } from './link-agent-process.ts';
 import { readProcessStat } from './process-stat.ts';
 
 const HOST = '127.0.0.1';
-const SOON = { budgetMs: 10_000, everyMs: 5 };
-const signal = () => AbortSignal.timeout(15_000);
+const SOON = { budgetMs: 20_000, everyMs: 5 };
+const signal = () => AbortSignal.timeout(30_000);
 
 /** A node's socket: what came to it, from where, when. */
 class Peer {
@@ -118,11 +121,12 @@ describe('the link agent', () => {
       rtt_ms: expect.toSatisfy((ms) => ms >= 119),
     });
     await agent.ask({ op: 'profile', links: [{ edge: ['a', 'b'], figures: latency(0) }] }, signal());
-    expect((await probe()).rtt_ms).toBeLessThan(119);
+    const isQuick = async () => ((await probe()).rtt_ms ?? 120) < 119 || undefined;
+    await until('a quick answer', isQuick, SOON); // the first may meet a moment in which this machine stands still
   });
 
   it('cuts until the lease ends by itself, and counts what met it', async () => {
-    await cut(400);
+    await cut(60_000);
     send('lost');
     await until(
       'the match',
@@ -131,6 +135,7 @@ describe('the link agent', () => {
       SOON,
     );
     expect(await probe()).toEqual({ sent: 4, answered: 0, rtt_ms: null });
+    await agent.ask({ op: 'renew', ids: ['cut'], ttl_ms: 300 }, signal());
     await until('the end', async () => ((await probe()).answered === 4 ? true : undefined), SOON);
     expect(await agent.ask({ op: 'standing' }, signal())).toEqual({ leases: [] });
     expect(await agent.ask({ op: 'renew', ids: ['cut'], ttl_ms: 1_000 }, signal())).toEqual({
@@ -161,11 +166,41 @@ describe('the link agent', () => {
   });
 });
 
+describe('a link agent that does not answer as agreed', () => {
+  it.for([
+    ['with no JSON', 'some library has a word to say', 'some library has a word to say'],
+    ['with another document', '{"id":"one"}', '{"id":"one"}'],
+    ['with a line that is too long', 'x'.repeat(100_000), `${'x'.repeat(200)}…`],
+    ['with the result of another request', '{"id":1,"ok":true,"result":{"gone":[]}}', '{"gone":[]}'],
+  ])('%s fails whoever waits, and is asked again', async ([, line, said]) => {
+    const home = await mkdtemp(join(tmpdir(), 'meshproof-agent-'));
+    const program = join(home, 'agent.mjs');
+    await writeFile(
+      program,
+      `const answers = ${JSON.stringify([line, '{"id":2,"ok":true,"result":{"leases":[]}}'])};
+       process.stdin.on('data', () => console.log(answers.shift())).on('end', () => process.exit(0));
+       console.log('listening');`,
+    );
+    const garbling = await LinkAgentProcess.start(1, signal(), program);
+    try {
+      await expect(garbling.ask({ op: 'standing' }, signal())).rejects.toMatchObject({
+        code: 'LINK_AGENT_GARBLED',
+        details: { said },
+      });
+      expect(await garbling.ask({ op: 'standing' }, signal())).toEqual({ leases: [] });
+    } finally {
+      await garbling.stop();
+      await rm(home, { recursive: true });
+    }
+  });
+});
+
 describe.skipIf(process.platform !== 'linux')('a process paused by the link agent', () => {
   it('goes on when its lease ends by itself', async () => {
     const pid = sleeper();
-    await pause(pid, 500);
+    await pause(pid, 60_000);
     expect(await stateBecomes(pid, (state) => state === 'T')).toBe('T');
+    await agent.ask({ op: 'renew', ids: ['pause'], ttl_ms: 300 }, signal());
     expect(await stateBecomes(pid, (state) => state === 'S')).toBe('S');
   });
 

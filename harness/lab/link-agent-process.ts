@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { withinBudget } from '../../kit/deadline.ts';
-import { FaultError } from '../../kit/errors.ts';
+import { FaultError, messageOf } from '../../kit/errors.ts';
 import { type ChildExit, MeshChild } from './child-process.ts';
 import {
   type AgentAnswer,
   type AgentOp,
   type AgentRequest,
+  type AnswerLine,
   answerLine,
   answers,
 } from './link-agent/protocol.ts';
 
 const START_BUDGET_MS = 15_000; // two busy cores
 const ANSWER_BUDGET_MS = 5_000; // it works in memory; it is the machine that may be slow
+const SAID_MAX_CHARS = 200;
 
 type RequestOf<Op extends AgentOp> = Extract<AgentRequest, { op: Op }>;
 
@@ -27,19 +29,20 @@ export class LinkAgentProcess {
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
 
-  private constructor(seed: number) {
-    this.#child = new MeshChild('link agent', [programPath(), String(seed)], {
+  private constructor(program: string, seed: number) {
+    this.#child = new MeshChild('link agent', [program, String(seed)], {
       onLine: (line) => this.#answered(line),
     });
-    void this.#child.exited.then((exit) => {
-      for (const { fail } of this.#waiting.values()) fail(goneError(exit));
-      this.#waiting.clear();
-    });
+    void this.#child.exited.then((exit) => this.#failAll(goneError(exit)));
   }
 
   /** @throws FaultError `CHILD_NOT_LISTENING` */
-  static async start(seed: number, signal: AbortSignal): Promise<LinkAgentProcess> {
-    const agent = new LinkAgentProcess(seed);
+  static async start(
+    seed: number,
+    signal: AbortSignal,
+    program: string = programPath(),
+  ): Promise<LinkAgentProcess> {
+    const agent = new LinkAgentProcess(program, seed);
     try {
       await agent.#child.listening(START_BUDGET_MS, signal);
       return agent;
@@ -65,7 +68,7 @@ export class LinkAgentProcess {
 
   /**
    * @param budgetMs time for the answer, beyond what the request itself takes
-   * @throws FaultError `LINK_AGENT_GONE`, or with the code that the agent gave; DeadlineError
+   * @throws FaultError `LINK_AGENT_GONE`, `LINK_AGENT_GARBLED`, or with the code that the agent gave; DeadlineError
    */
   async ask<Op extends AgentOp>(
     request: RequestOf<Op>,
@@ -85,7 +88,9 @@ export class LinkAgentProcess {
         () => result,
         signal,
       );
-      return answers[request.op].parse(answered) as AgentAnswer<Op>;
+      const parsed = answers[request.op].safeParse(answered);
+      if (parsed.success) return parsed.data as AgentAnswer<Op>; // the compiler cannot pair answer and request
+      throw garbledError(String(JSON.stringify(answered)), parsed.error);
     } finally {
       this.#waiting.delete(id);
     }
@@ -97,11 +102,22 @@ export class LinkAgentProcess {
   }
 
   #answered(line: string): void {
-    const answer = answerLine.parse(JSON.parse(line));
+    let answer: AnswerLine;
+    try {
+      answer = answerLine.parse(JSON.parse(line));
+    } catch (cause) {
+      this.#failAll(garbledError(line, cause)); // any of them may be the one that it was meant for
+      return;
+    }
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return; // nobody waits for it any more
     if (answer.ok) waiting.take(answer.result);
     else waiting.fail(new FaultError(answer.code, `link agent: ${answer.message}`));
+  }
+
+  #failAll(error: FaultError): void {
+    for (const { fail } of this.#waiting.values()) fail(error);
+    this.#waiting.clear();
   }
 }
 
@@ -109,6 +125,14 @@ function goneError({ code, signal, lastWords }: ChildExit): FaultError {
   const why = lastWords.at(-1) ?? (signal === null ? `code ${code}` : signal);
   return new FaultError('LINK_AGENT_GONE', `the link agent ended, and every link with it: ${why}`, {
     details: { code, signal, last_words: lastWords },
+  });
+}
+
+function garbledError(line: string, cause: unknown): FaultError {
+  const said = line.length > SAID_MAX_CHARS ? `${line.slice(0, SAID_MAX_CHARS)}…` : line;
+  return new FaultError('LINK_AGENT_GARBLED', `the link agent did not answer as agreed: ${said}`, {
+    details: { said, why: messageOf(cause).slice(0, SAID_MAX_CHARS) },
+    cause,
   });
 }
 

@@ -14,8 +14,8 @@ import { loadLinks } from './links/load-links.ts';
 import { LocalMesh } from './local-mesh.ts';
 import { readProcessStat } from './process-stat.ts';
 
-const SOON = { budgetMs: 15_000, everyMs: 10 };
-const signal = () => AbortSignal.timeout(20_000);
+const SOON = { budgetMs: 40_000, everyMs: 10 };
+const signal = () => AbortSignal.timeout(40_000);
 const NAMES = ['a', 'b', 'c'];
 let home: string;
 let program: string;
@@ -67,7 +67,7 @@ async function start(links: 'direct' | null): Promise<LocalMesh> {
   return mesh;
 }
 
-const lease = (spec: LeaseSpec, ttlMs = 60_000): Lease => ({ id: `f1.${spec.at}`, spec, ttlMs });
+const lease = (spec: LeaseSpec): Lease => ({ id: `f1.${spec.at}`, spec, ttlMs: 60_000 });
 const pidOf = async ({ faults }: LocalMesh, node: string) => {
   const { pid } = await faults.processState(node, 'node', signal());
   return pid ?? 0;
@@ -106,9 +106,10 @@ describe('a local mesh without a link proxy', () => {
 
   it('keeps a node stopped until the lease ends, by itself or reverted', async () => {
     const running = await start(null);
-    await running.faults.apply(lease({ kind: 'stop', at: 'b', role: 'node' }, 1_500), signal());
+    await running.faults.apply(lease({ kind: 'stop', at: 'b', role: 'node' }), signal());
     expect(await stateOf(running, 'b')).toBe('stopped');
     expect(await running.faults.standing('b', signal())).toMatchObject([{ leaseId: 'f1.b' }]);
+    expect(await running.faults.renew('b', ['f1.b'], 300, signal())).toEqual([]);
     await stateBecomes(running, 'b', 'running');
     await until(
       'nothing left',
@@ -162,8 +163,9 @@ describe('a local mesh behind a link proxy', () => {
 
   it.skipIf(process.platform !== 'linux')('pauses a node until the lease ends by itself', async () => {
     const running = await start('direct');
-    await running.faults.apply(lease({ kind: 'pause', at: 'b', role: 'node' }, 1_000), signal());
+    await running.faults.apply(lease({ kind: 'pause', at: 'b', role: 'node' }), signal());
     await stateBecomes(running, 'b', 'paused');
+    expect(await running.faults.renew('b', ['f1.b'], 300, signal())).toEqual([]);
     await stateBecomes(running, 'b', 'running');
     expect(await running.faults.standing('b', signal())).toEqual([]);
   });
@@ -208,6 +210,7 @@ describe.skipIf(process.platform !== 'linux')('a harness that is killed while it
   it.for([
     ['alone', []],
     ['with the link agent at the same instant', ['agent']],
+    ['with the link agent and what undoes its pauses', ['agent', 'undo']],
   ] as const)('%s leaves no process, paused or not', async ([, alsoKilled]) => {
     const source = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
     const child = spawn(
@@ -237,14 +240,16 @@ describe.skipIf(process.platform !== 'linux')('a harness that is killed while it
       await until('its faults', () => (said.includes('standing') ? true : undefined), SOON);
       pids.push(...said.slice(0, -1).map(Number));
       const agent = pids.at(-1) ?? 0;
-      pids.push(...childrenOf(agent));
+      const undo = childrenOf(agent);
+      pids.push(...undo);
       expect(pids).toHaveLength(7); // two nodes, two runners, the agent, and what undoes each pause
       await until(
         'the pauses',
         () => (pids.filter((pid) => stateAt(pid) === 'T').length === 2 ? true : undefined),
         SOON,
       );
-      const killed = [child.pid ?? 0, ...(alsoKilled.length > 0 ? [agent] : [])];
+      const others = { agent: [agent], undo };
+      const killed = [child.pid ?? 0, ...alsoKilled.flatMap((which) => others[which])];
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
         for (const pid of killed) process.kill(pid, signal);
       await once(child, 'exit');

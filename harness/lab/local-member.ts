@@ -7,6 +7,7 @@ import type { Endpoint, ProcessEnd } from '../fleet/mesh-host.ts';
 import { MeshChild } from './child-process.ts';
 
 const LISTENING_BUDGET_MS = 30_000; // sixteen processes on two busy cores
+const SAID_MAX_CHARS = 200;
 
 type Role = ProcessEnd['role'];
 
@@ -118,7 +119,10 @@ export class LocalMember {
     );
     const line = await this.#begin('runner', signal).listening(LISTENING_BUDGET_MS, signal);
     const address = /control=(\S+)/.exec(line)?.[1];
-    if (address === undefined) throw new Error(`${this.name}: runner said "${line}"`);
+    if (address === undefined) {
+      const said = line.slice(0, SAID_MAX_CHARS);
+      throw new FaultError('CHILD_NOT_LISTENING', `runner of ${this.name} said "${said}" as its first line`);
+    }
     return { baseUrl: `http://${address}`, token: (await readFile(tokenPath, 'utf8')).trim() };
   }
 

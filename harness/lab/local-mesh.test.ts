@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../kit/deadline.ts';
 import type { ProcessEnd } from '../fleet/mesh-host.ts';
+import { freePorts } from './free-ports.ts';
 import { LocalMesh } from './local-mesh.ts';
 
 let home: string;
@@ -16,10 +18,10 @@ const ORDERLY = 'process.exit(0)';
 
 /** A program that comes up as a node or a runner does, and then does `onStop` when it is told to end. */
 async function program(name: string, onStop: string): Promise<string> {
-  const file = join(home, `${name}-${onStop.replaceAll(/\W/g, '')}.mjs`);
+  const file = join(home, `${name}-${onStop.replaceAll(/\W/g, '').slice(0, 80)}.mjs`);
   await writeFile(
     file,
-    `import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+    `import fs, { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
      const config = readFileSync(process.argv.at(-1), 'utf8');
      const dir = /data_dir = "(.*)"/.exec(config)[1];
      mkdirSync(dir, { recursive: true });
@@ -47,7 +49,7 @@ function start(nodeOnStop: string, runnerOnStop: string): Promise<LocalMesh> {
           basePort: undefined,
           onProcessStart: (_node, role, pid) => role === 'node' && nodePids.push(pid),
         },
-        AbortSignal.timeout(15_000),
+        AbortSignal.timeout(30_000),
       ),
   );
 }
@@ -79,12 +81,16 @@ describe('the end of a process of a local mesh that is being stopped', () => {
   });
 
   it('is unexpected before that process itself was asked, though others were', async () => {
-    const slow = 'setTimeout(() => process.exit(0), 500)'; // the nodes are asked once the runners are gone
+    const nodesAreGone = join(home, 'nodes-are-gone');
+    // The nodes are asked once the runners are gone.
+    const slow = `setInterval(() => fs.existsSync('${nodesAreGone}') && process.exit(0), 20)`;
     const mesh = await start(ORDERLY, slow);
     const ends: { readonly code: number | null; readonly expected: string }[] = [];
     mesh.onProcessEnd(({ role, code }, expected) => role === 'node' && ends.push({ code, expected }));
     const stopping = mesh.stop();
     for (const pid of nodePids) process.kill(pid, 'SIGTERM');
+    await until('the end of the nodes', () => ends.length === 2 || undefined, { budgetMs: 20_000 });
+    await writeFile(nodesAreGone, '');
     await stopping;
     expect(ends).toEqual(nodePids.map(() => ({ code: 0, expected: 'unexpected' })));
   });
@@ -102,4 +108,50 @@ describe('the end of a process of a local mesh that is being stopped', () => {
       details: { names: ['node of a', 'node of b'] },
     });
   }, 20_000);
+});
+
+describe('a local mesh whose port another program takes', () => {
+  /** A node that finds its port taken when it is one of the first `times` to start. */
+  async function unlucky(times: number, basePort?: number) {
+    const log = join(home, `starts-${times}-${basePort ?? 'any'}`);
+    const nodeEntry = `${log}.mjs`;
+    const sound = await program('node', ORDERLY);
+    await writeFile(
+      nodeEntry,
+      `import { appendFileSync, readFileSync } from 'node:fs';
+       import { createSocket } from 'node:dgram';
+       const [, port] = /bind_address = "127.0.0.1:(.*)"/.exec(readFileSync(process.argv.at(-1), 'utf8'));
+       appendFileSync(${JSON.stringify(log)}, port + '\\n');
+       const starts = readFileSync(${JSON.stringify(log)}, 'utf8').split('\\n').length - 1;
+       const bind = (ready) => createSocket('udp4').bind({ address: '127.0.0.1', port: Number(port), exclusive: true }, ready);
+       if (starts <= ${times}) bind(() => bind()); else await import(${JSON.stringify(sound)});`,
+    );
+    const bundle = { nodeEntry, runnerEntry: await program('runner', ORDERLY), sha256: 'b'.repeat(64) };
+    const mesh = await LocalMesh.start(
+      { names: ['a'], anchor: 'a', bundle, networkId: 'n', operatorKeys: [], basePort },
+      AbortSignal.timeout(30_000),
+    ).catch((error: unknown) => error);
+    const ports = (await readFile(log, 'utf8')).trim().split('\n');
+    if (mesh instanceof LocalMesh) await mesh.stop();
+    return { mesh, ports };
+  }
+
+  it('starts anew with others', async () => {
+    const { mesh, ports } = await unlucky(1);
+    expect(mesh).toMatchObject({ hosts: [{ udpAddress: `127.0.0.1:${ports[1]}` }] });
+    expect(ports).toEqual([ports[0], expect.not.stringMatching(`^${ports[0]}$`)]);
+  });
+
+  it('gives up when it happens again and again', async () => {
+    const { mesh, ports } = await unlucky(3);
+    expect(mesh).toMatchObject({ code: 'CHILD_NOT_LISTENING' });
+    expect(ports).toHaveLength(3);
+  });
+
+  it('says so at once where the port was asked for', async () => {
+    const [free = 0] = await freePorts('udp', '127.0.0.1', 1);
+    const { mesh, ports } = await unlucky(1, free);
+    expect(mesh).toMatchObject({ code: 'CHILD_NOT_LISTENING' });
+    expect(ports).toEqual([`${free}`]);
+  });
 });

@@ -6,7 +6,7 @@ import { NodeClient } from '../../node/client.ts';
 import type { NodeBundle } from '../deploy/bundle.ts';
 import { makeSecondBundle } from '../deploy/second-bundle.ts';
 import type { Endpoint, Fleet, MeshHost, ProcessEnd } from '../fleet/mesh-host.ts';
-import { freePorts } from './free-ports.ts';
+import { foundPortTaken, freePorts } from './free-ports.ts';
 import { makeLabHome } from './lab-home.ts';
 import type { LinkPlan } from './links/link-plan.ts';
 import { LocalFaultDriver } from './local-fault-driver.ts';
@@ -19,6 +19,7 @@ import { holdsUdpPort } from './udp-owner.ts';
 const HOST = '127.0.0.1';
 const RUNNERS_AHEAD_MS = 1_500; // runners say good-bye to their nodes; a stuck one does not hold up the mesh
 const FOLDER_NAME_MAX_CHARS = 40;
+const START_TRIES = 3; // another program that takes a port just then is rare
 
 export interface LocalMeshOptions {
   readonly names: readonly string[];
@@ -75,17 +76,22 @@ export class LocalMesh implements Fleet {
     });
   }
 
-  /** Starts the links, all nodes, then all runners; takes everything down again when any of it fails or `signal` aborts. */
+  /**
+   * Starts the links, all nodes, then all runners; takes everything down again when any of it fails or `signal` aborts.
+   * Where another program was quicker to take a port that was chosen here, all begins anew with others.
+   */
   static async start(options: LocalMeshOptions, signal: AbortSignal): Promise<LocalMesh> {
-    const mesh = new LocalMesh(options);
-    try {
-      await mesh.#start(signal);
-      return mesh;
-    } catch (error) {
-      await mesh.stop().catch((stopError: unknown) => {
-        throw new SuppressedError(stopError, error);
-      });
-      throw error;
+    for (let triesLeft = options.basePort === undefined ? START_TRIES : 1; ; triesLeft -= 1) {
+      const mesh = new LocalMesh(options);
+      try {
+        await mesh.#start(signal);
+        return mesh;
+      } catch (error) {
+        await mesh.stop().catch((stopError: unknown) => {
+          throw new SuppressedError(stopError, error);
+        });
+        if (triesLeft <= 1 || !foundPortTaken(error)) throw error;
+      }
     }
   }
 

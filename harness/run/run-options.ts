@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly seed: number | null;
   readonly discoverMs: number;
   readonly telemetryEveryMs: number;
-  /** The links that a local mesh is put behind. */
+  /** The links that a local mesh is put behind, or the machines of a lab stand behind. */
   readonly links?: PlannedLinks;
   /** What the operator allows to be harmed, and what ends the run; nothing when left out. */
   readonly safety?: Safety;

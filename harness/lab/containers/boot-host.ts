@@ -4,6 +4,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FaultError } from '../../../kit/errors.ts';
 import type { LabHost } from './lab-plan.ts';
+import { OVERLAY_SOURCE } from './lab-remains.ts';
 import type { ProcessId } from './lab-state.ts';
 import { identifyProcess } from './process-id.ts';
 import { SYSTEM_PATH } from './system-command.ts';
@@ -17,13 +18,16 @@ const SUPERVISOR = `
 set -eu
 disk=$1 scratch=$2 root=$3 namespace=$4 machine=$5 hostname=$6; shift 6
 for group; do echo $$ > "$group/cgroup.procs"; done
-mount -t overlay meshproof-lab -o "lowerdir=/,upperdir=$disk,workdir=$scratch" "$root"
+mount -t overlay ${OVERLAY_SOURCE} -o "lowerdir=/,upperdir=$disk,workdir=$scratch" "$root"
 while :; do
   status=0
   systemd-nspawn --quiet --directory="$root" --network-namespace-path="$namespace" --machine="$machine" \\
     --hostname="$hostname" --register=no --keep-unit --boot --capability=CAP_NET_ADMIN --console=pipe || status=$?
   [ "$status" -eq 133 ] || exit "$status"
 done`;
+
+/** nspawn's own locks stay behind in /run when it is killed; the lab has one, and its control groups. */
+const ENVIRONMENT = { PATH: SYSTEM_PATH, SYSTEMD_NSPAWN_LOCK: '0' };
 
 /**
  * Switches a host on and gives the process that carries it, which outlives this one. The host has the rights of
@@ -41,7 +45,7 @@ export async function bootHost(host: LabHost, groups: readonly string[]): Promis
         ...['--mount', '--propagation', 'slave', 'sh', '-c', SUPERVISOR, 'meshproof-lab-host'],
         ...[host.disk, scratch, root, `/run/netns/${host.machine}`, host.machine, host.name, ...groups],
       ],
-      { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: { PATH: SYSTEM_PATH } },
+      { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/', env: ENVIRONMENT },
     );
     await once(child, 'spawn');
     child.unref();

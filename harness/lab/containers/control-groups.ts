@@ -1,7 +1,10 @@
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FaultError } from '../../../kit/errors.ts';
+import { until } from '../../../kit/deadline.ts';
+import { codeOf, FaultError } from '../../../kit/errors.ts';
 import { readProc } from './process-id.ts';
+
+const REMOVE_BUDGET_MS = 3_000;
 
 /**
  * Where control groups are made that systemd in a container needs: the unified hierarchy, and systemd's own one where
@@ -74,9 +77,23 @@ export class ControlGroups {
   async remove(machine: string): Promise<void> {
     for (const hierarchy of this.#hierarchies) {
       const deepestFirst = [...(await groupsBelow(join(hierarchy, machine)))].reverse();
-      for (const group of deepestFirst) await rmdir(group);
+      for (const group of deepestFirst) await removeGroup(group);
     }
   }
+}
+
+/** The kernel refuses for as long as a process that has ended is being cleared away. */
+async function removeGroup(group: string): Promise<void> {
+  const tried = () =>
+    rmdir(group).then(
+      () => true,
+      (error: unknown) => {
+        if (codeOf(error) === 'EBUSY') return undefined;
+        if (codeOf(error) === 'ENOENT') return true; // systemd's own clean-up was faster
+        throw error;
+      },
+    );
+  await until(`${group} to be removed`, tried, { budgetMs: REMOVE_BUDGET_MS, everyMs: 20 });
 }
 
 /** The group and all below it, parents before children; empty when it is not there. */

@@ -12,6 +12,7 @@ describe('the inventory of a lab', () => {
   it('is one that the fleet reads, with a pinned key and a way into the namespace of the lab', () => {
     const inventory = parseToml(renderInventory(plan, hosts), 'inventory.toml', inventoryFileSchema);
     expect(inventory.environment).toBe('lab');
+    expect(inventory.lab).toEqual({ dir: plan.dir });
     expect(inventory.host.map(({ name, region }) => [name, region])).toEqual([
       ['lab1', 'nyc'],
       ['lab2', 'sfo'],

@@ -21,6 +21,7 @@ export function renderInventory(plan: LabPlan, hosts: readonly PinnedHost[]): st
     format: 'meshproof.inventory.v1',
     network: 'test',
     environment: 'lab',
+    lab: { dir: plan.dir },
     host: hosts.map(({ host, publicKey }) => ({
       name: host.name,
       region: host.region,

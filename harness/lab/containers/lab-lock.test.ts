@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lockLab } from './lab-lock.ts';
+import { keepLinks, lockLab, lockLinks } from './lab-lock.ts';
 
 const { signal } = new AbortController();
 let dir: string;
@@ -42,6 +42,33 @@ describe.skipIf(process.platform !== 'linux')('the lock of a lab', () => {
       code: 'LAB_LOCK_FAILED',
       message: expect.stringContaining(nowhere),
     });
+  });
+
+  it('is not that of a directory that went away while it was waited for', async () => {
+    const lab = join(dir, 'lab');
+    await mkdir(lab);
+    const down = await lockLab(lab, { signal });
+    const code = expect.stringMatching(/^LAB_(BUSY|LOCK_FAILED)$/); // as it has opened it already, or not yet
+    const refused = expect(lockLab(lab, { signal })).rejects.toMatchObject({ code });
+    await rm(lab, { recursive: true });
+    await down[Symbol.asyncDispose]();
+    await refused;
+    await expect(lockLab(lab, { signal })).rejects.toMatchObject({ code: 'LAB_LOCK_FAILED' });
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('of its links is shared by runs, and refused to who would change them until the last has ended', async () => {
+    const first = await keepLinks(dir, { signal });
+    {
+      await using _ = await keepLinks(dir, { signal });
+      await first[Symbol.asyncDispose]();
+      await expect(lockLinks(dir, { signal, patienceMs: 20 })).rejects.toMatchObject({
+        code: 'LAB_IN_USE',
+        message: expect.stringMatching(new RegExp(`a run is going on over the lab in ${dir}`)),
+      });
+    }
+    await using _ = await lockLinks(dir, { signal });
+    await expect(keepLinks(dir, { signal, patienceMs: 20 })).rejects.toMatchObject({ code: 'LAB_BUSY' });
   });
 
   it('is free as soon as the command that held it was killed', async () => {

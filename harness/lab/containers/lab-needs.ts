@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FaultError, messageOf, UsageError } from '../../../kit/errors.ts';
 import { checkInotify } from './inotify.ts';
@@ -19,6 +19,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
 };
 
+const MIB = 1_048_576;
+const MIB_PER_HOST = 16; // 9 after the first start, measured on Debian 12: a journal of 8 and the keys
 const BRIDGE_TRIAL = 'ip link add br0 type bridge && ip link add port0 type veth peer name port1';
 /** Arguments: disk, scratch, root. The host must see systemd and sshd, which `/` lacks where `/usr` is mounted. */
 const OVERLAY_TRIAL = `
@@ -62,6 +64,7 @@ export async function checkLabNeeds(
     );
   }
   await checkInotify(hosts);
+  await checkRoom(dir, hosts);
   await tryOut(
     'network namespaces with veth and bridge',
     ['unshare', '--net', 'sh', '-c', BRIDGE_TRIAL],
@@ -80,6 +83,18 @@ export async function checkLabNeeds(
   } finally {
     await rm(trial, { recursive: true, force: true });
   }
+}
+
+async function checkRoom(dir: string, hosts: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dir);
+  const freeMib = Math.floor((bavail * bsize) / MIB);
+  const neededMib = hosts * MIB_PER_HOST;
+  if (freeMib >= neededMib) return;
+  throw new FaultError(
+    'LAB_NEEDS',
+    `${dir} has ${freeMib} MiB free: expected ${neededMib}, ${MIB_PER_HOST} for each host, and more for what is deployed to them`,
+    { details: { dir, free_mib: freeMib, needed_mib: neededMib } },
+  );
 }
 
 async function tryOut(what: string, argv: [string, ...string[]], signal: AbortSignal): Promise<void> {

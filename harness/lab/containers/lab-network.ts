@@ -56,11 +56,17 @@ export async function connectHost(plan: LabPlan, host: LabHost, signal: AbortSig
   await batch(host.machine, hostCommands(host), signal);
 }
 
+/** The names of the cables in the bridge, which are those of hosts; none where there is no bridge. */
+export async function listPorts({ network }: LabPlan, signal: AbortSignal): Promise<readonly string[]> {
+  if (!(await listNamespaces(network, signal)).includes(network)) return [];
+  const shown = await systemCommand(['ip', '-netns', network, '-brief', 'link', 'show'], { signal });
+  return shown.split('\n').flatMap((line) => /^([^@\s]+)@/.exec(line)?.[1] ?? []);
+}
+
 /** Takes a host's cable out of the bridge, if it is in. */
-export async function unplug(network: string, hostName: string, signal: AbortSignal): Promise<void> {
-  const ports = await systemCommand(['ip', '-netns', network, '-brief', 'link', 'show'], { signal });
-  if (!ports.split('\n').some((line) => line.startsWith(`${hostName}@`))) return;
-  await systemCommand(['ip', '-netns', network, 'link', 'delete', hostName], { signal });
+export async function unplug(plan: LabPlan, hostName: string, signal: AbortSignal): Promise<void> {
+  if (!(await listPorts(plan, signal)).includes(hostName)) return;
+  await systemCommand(['ip', '-netns', plan.network, 'link', 'delete', hostName], { signal });
 }
 
 export async function removeNamespace(name: string, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { LabPlan } from './lab-plan.ts';
-import { type LabState, type ProcessId, writeLabState } from './lab-state.ts';
+import { type LabState, type ProcessId, type StandingLinks, writeLabState } from './lab-state.ts';
 
 /** The state of a lab while hosts come up at once: one change after the other, each on the disk before the next. */
 export class LabRecord {
@@ -17,15 +17,20 @@ export class LabRecord {
     return this.#state;
   }
 
-  async enter(stage: LabState['stage']): Promise<void> {
-    await this.#write((state) => ({ ...state, stage }));
+  async begin(): Promise<void> {
+    await this.#write((state) => ({ ...state, stage: 'raising' }));
+  }
+
+  /** All that was begun is done, the links too. */
+  async finish(): Promise<void> {
+    await this.#write((state) => ({ ...state, stage: 'up', links: { ...state.links, stage: 'set' } }));
   }
 
   async noteSupervisor(host: string, supervisor: ProcessId): Promise<void> {
     await this.#write((state) => ({ ...state, hosts: { ...state.hosts, [host]: { supervisor } } }));
   }
 
-  async noteLinks(links: string): Promise<void> {
+  async noteLinks(links: StandingLinks): Promise<void> {
     await this.#write((state) => ({ ...state, links }));
   }
 

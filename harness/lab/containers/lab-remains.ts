@@ -7,6 +7,9 @@ import type { LabPlan } from './lab-plan.ts';
 /** Where nspawn keeps a mount point per machine; it cannot remove it where `/run` is on a disk. */
 const NSPAWN_PROPAGATE = '/run/systemd/nspawn/propagate';
 
+/** What the supervisor of a host (`boot-host.ts`) mounts its disk from. */
+export const OVERLAY_SOURCE = 'meshproof-lab';
+
 /** All that a lab has on this machine outside of its directory. */
 export interface LabRemains {
   readonly machines: readonly string[];
@@ -50,10 +53,11 @@ export async function findRemains(
   };
 }
 
-/** The mount points below a directory, from `/proc/self/mountinfo`, innermost first. */
+/** Where hosts' disks are mounted below a directory, from `/proc/self/mountinfo`, innermost first; nobody else's mounts. */
 export function mountsBelow(mountinfo: string, dir: string): readonly string[] {
   return mountinfo
     .split('\n')
+    .filter((line) => line.includes(` - overlay ${OVERLAY_SOURCE} `))
     .map((line) => line.split(' ')[4] ?? '')
     .filter((point) => point.startsWith(`${dir}/`))
     .sort()

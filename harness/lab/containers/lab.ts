@@ -1,27 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, realpath, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UsageError } from '../../../kit/errors.ts';
+import { FaultError, UsageError } from '../../../kit/errors.ts';
 import { ControlGroups } from './control-groups.ts';
 import { type HostStatus, isUp, lookAtHost } from './host-status.ts';
+import { clearCutOffStart, clearLabDir, isNoRoom, realDir } from './lab-dir.ts';
 import { lockLab } from './lab-lock.ts';
 import { checkRoot } from './lab-needs.ts';
 import { type LabHost, type LabPlan, planLab } from './lab-plan.ts';
 import { describeRemains, findRemains } from './lab-remains.ts';
 import { type LabState, readLabState, writeLabState } from './lab-state.ts';
 import { takeDown } from './take-down.ts';
-
-/** What `lab up` writes into its directory; the state goes last. */
-const CONTENTS = [
-  'hosts',
-  'trial',
-  'inventory.toml',
-  'ssh_config',
-  'known_hosts',
-  'id_ed25519',
-  'id_ed25519.pub',
-  'lab.json',
-] as const;
 
 export interface LabHostStatus extends HostStatus {
   readonly host: LabHost;
@@ -38,18 +25,10 @@ export interface LabStatus {
 /** The lab in `dir` as it was last written down; `undefined` when there is none. */
 async function findLab(dir: string): Promise<{ plan: LabPlan; state: LabState } | undefined> {
   const real = await realDir(dir);
-  const state = real === undefined ? undefined : await readLabState(join(real, 'lab.json'));
+  const state = real === undefined ? undefined : await readLabState(planLab(real, 0));
   return real === undefined || state === undefined
     ? undefined
     : { plan: planLab(real, state.host_count), state };
-}
-
-/** With its links resolved, as a lab is named by it; `undefined` when it is not there. */
-async function realDir(dir: string): Promise<string | undefined> {
-  return await realpath(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }
 
 /** @throws UsageError `NO_LAB` */
@@ -81,44 +60,32 @@ export async function statusOfLab(dir: string, signal: AbortSignal): Promise<Lab
  * Removes the lab in `dir` and what it wrote there. Gives `none` when there is nothing to remove. A state that is damaged,
  * or a directory that somebody emptied, is no reason to leave hosts running: all that is removed is found by name.
  * @throws FaultError `LAB_LEFTOVERS` naming what could not be removed
+ * @throws UsageError `LAB_DIR`, `LAB_MOVED` for a directory whose files are not known to be a lab's
  */
 export async function lowerLab(dir: string, signal: AbortSignal): Promise<'removed' | 'none'> {
   checkRoot();
   const real = await realDir(dir);
   const plan = planLab(real ?? dir, 0);
   const groups = await ControlGroups.find();
-  if (!existsSync(plan.stateFile)) {
-    const remains = describeRemains(await findRemains(plan, groups, signal));
-    if (remains.length === 0) return 'none';
+  const isOnMachine = async () => describeRemains(await findRemains(plan, groups, signal)).length > 0;
+  if (!existsSync(plan.stateFile) && !(await isOnMachine())) {
+    return (await clearCutOffStart(plan.dir)) === 'cleared' ? 'removed' : 'none';
   }
   await using _ = real === undefined ? undefined : await lockLab(real, { signal });
-  const state = await readLabState(plan.stateFile).catch(() => undefined);
-  if (state !== undefined) await writeLabState(plan, { ...state, stage: 'lowering' });
+  const state = await readLabState(plan).catch(async (error: unknown) => {
+    if (!(error instanceof FaultError)) throw error;
+    if (error.details.is_ours === true || (await isOnMachine())) return undefined;
+    const why = `${plan.stateFile} is no lab's: expected the directory of a lab, whose files may be removed`;
+    throw new UsageError('LAB_DIR', `--dir: ${why}`, { details: { dir: plan.dir }, cause: error });
+  });
+  if (state !== undefined) await noteLowering(plan, state);
   await takeDown(plan, groups, signal);
-  for (const name of CONTENTS) await rm(join(plan.dir, name), { recursive: true, force: true });
+  await clearLabDir(plan.dir);
   return 'removed';
 }
 
-/** Removes the directory of a lab when nothing else is in it. */
-export async function removeEmptyDir(dir: string): Promise<void> {
-  await rmdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
+async function noteLowering(plan: LabPlan, state: LabState): Promise<void> {
+  await writeLabState(plan, { ...state, stage: 'lowering' }).catch((error: unknown) => {
+    if (!isNoRoom(error)) throw error; // else: to go on is what makes room
   });
-}
-
-/**
- * The directory for a lab, made when it is not there.
- * @throws UsageError `LAB_DIR` when it holds something else
- */
-export async function claimLabDir(dir: string): Promise<string> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const entries = await readdir(dir);
-  const isOwn = (name: string) => name === 'trial' || name.startsWith('lab.json'); // of a command that was cut off
-  if (!entries.includes('lab.json') && !entries.every(isOwn)) {
-    throw new UsageError(
-      'LAB_DIR',
-      `--dir: "${dir}" is not empty and holds no lab: expected a directory of its own`,
-    );
-  }
-  return await realpath(dir);
 }

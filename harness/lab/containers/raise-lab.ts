@@ -1,19 +1,21 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../../kit/errors.ts';
 import { startTogether } from '../start-together.ts';
 import { ControlGroups } from './control-groups.ts';
 import { findLeader } from './host-leader.ts';
 import { awaitHost, type HostStatus } from './host-status.ts';
-import { claimLabDir } from './lab.ts';
+import { claimLabDir, orNoRoom } from './lab-dir.ts';
 import { writeInventory } from './lab-inventory.ts';
 import { ensureKeyPair } from './lab-keys.ts';
-import { NO_LINKS, restoreLinks } from './lab-links.ts';
-import { lockLab } from './lab-lock.ts';
+import { NO_LINKS } from './lab-links.ts';
+import { lockLab, lockLinks } from './lab-lock.ts';
 import { checkLabNeeds, checkRoot } from './lab-needs.ts';
 import { makeBridge } from './lab-network.ts';
 import { type LabHost, type LabPlan, planLab } from './lab-plan.ts';
 import { LabRecord } from './lab-record.ts';
 import { type LabState, readLabState } from './lab-state.ts';
+import { checkNetem, hostLinks, shapePorts } from './port-links.ts';
 import { isRunning } from './process-id.ts';
 import { ensureHostKey, startHost } from './start-host.ts';
 import { takeDown } from './take-down.ts';
@@ -43,7 +45,15 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
   checkRoot();
   const dir = await claimLabDir(options.dir);
   await using _ = await lockLab(dir, { signal });
-  const before = await readLabState(join(dir, 'lab.json'));
+  try {
+    return await raiseLocked(dir, options, signal);
+  } catch (error) {
+    throw orNoRoom(error, dir);
+  }
+}
+
+async function raiseLocked(dir: string, options: RaiseOptions, signal: AbortSignal): Promise<RaisedLab> {
+  const before = await readLabState(planLab(dir, 0));
   const hostCount = options.hostCount ?? before?.host_count ?? DEFAULT_HOSTS;
   if (before !== undefined && before.host_count > hostCount) {
     throw new UsageError(
@@ -55,22 +65,32 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
   const groups = await ControlGroups.find();
   const running = await findRunning(plan, before?.hosts ?? {}, groups);
   await checkLabNeeds({ dir, hosts: hostCount - running.size }, signal);
+  const { profile, stage } = before?.links ?? NO_LINKS;
+  const links = hostLinks(plan, profile);
+  await checkNetem(plan, links, signal);
+  // A host that is started has its links before it can speak; those that run need theirs anew when these are others.
+  const others = stage === 'changing' || (links !== undefined && before?.host_count !== hostCount);
+  const reshape = others && running.size > 0;
+  await using _ = reshape ? await lockLinks(dir, { signal }) : undefined;
+  if (running.size === 0) {
+    await takeDown(plan, groups, signal); // the remains of a lab that was cut off
+    // A disk that a `lab down` was cut off from removing may be half a disk.
+    if (before?.stage === 'lowering') await rm(join(dir, 'hosts'), { recursive: true, force: true });
+  }
   const record = new LabRecord(plan, {
     format: 'meshproof.lab.v1',
     id: plan.id,
     stage: 'raising',
     host_count: hostCount,
-    links: before?.links ?? NO_LINKS,
+    links: { profile, stage: others ? 'changing' : 'set' },
     hosts: before?.hosts ?? {},
   });
-  await record.enter('raising');
+  await record.begin();
+  if (running.size === 0) await makeBridge(plan, signal);
+  if (reshape) await shapePorts(plan, links, signal);
 
-  if (running.size === 0) {
-    await takeDown(plan, groups, signal); // the remains of a lab that was cut off
-    await makeBridge(plan, signal);
-  }
   const authorizedKey = (await ensureKeyPair(plan.keyFile, 'meshproof-lab', signal)).publicKey;
-  const site = { plan, groups, record, authorizedKey };
+  const site = { plan, groups, record, authorizedKey, links };
   const raised = await startTogether(
     plan.hosts.map((host) => async (hostSignal) => {
       const keys = await ensureHostKey(host, hostSignal);
@@ -81,9 +101,8 @@ export async function raiseLab(options: RaiseOptions, signal: AbortSignal): Prom
     }),
     signal,
   );
-  await restoreLinks(plan, record.state.links, signal);
   await writeInventory(plan, raised);
-  await record.enter('up');
+  await record.finish();
   return { plan, hosts: raised };
 }
 

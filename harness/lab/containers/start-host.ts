@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LinkPlan } from '../links/link-plan.ts';
 import { bootHost } from './boot-host.ts';
 import type { ControlGroups } from './control-groups.ts';
 import { planDisk } from './disk-plan.ts';
@@ -10,6 +11,7 @@ import type { LabHost, LabPlan } from './lab-plan.ts';
 import type { LabRecord } from './lab-record.ts';
 import { notForHosts } from './not-for-hosts.ts';
 import { type HostKeys, ownFiles } from './own-files.ts';
+import { shapePort } from './port-links.ts';
 import { removeMachine } from './take-down.ts';
 import { listDirectory, writeDisk } from './write-disk.ts';
 
@@ -20,6 +22,7 @@ export interface LabSite {
   readonly record: LabRecord;
   /** The public key of whom the hosts let in. */
   readonly authorizedKey: string;
+  readonly links: LinkPlan | undefined;
 }
 
 /** The host's own SSH key, made once: its fingerprint is in the inventory, and a host keeps it as a server does. */
@@ -30,7 +33,7 @@ export async function ensureHostKey(host: LabHost, signal: AbortSignal): Promise
 
 /** Makes what a host lacks, its disk, its network, its control groups, and switches it on. */
 export async function startHost(
-  { plan, groups, record, authorizedKey }: LabSite,
+  { plan, groups, record, authorizedKey, links }: LabSite,
   host: LabHost,
   keys: HostKeys,
   signal: AbortSignal,
@@ -40,6 +43,7 @@ export async function startHost(
   await writeDisk(host.disk, planDisk(own, notForHosts(plan.dir), listDirectory), signal);
   await rm(join(host.dir, 'scratch'), { recursive: true, force: true });
   await connectHost(plan, host, signal);
+  await shapePort(plan, host, links, signal); // before anything on it can speak
   await record.noteSupervisor(host.name, await bootHost(host, await groups.make(host.machine)));
 }
 

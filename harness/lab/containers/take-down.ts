@@ -26,9 +26,9 @@ export async function removeMachine(
   const { machine, name } = host;
   await switchOff(machine, groups, signal);
   const { namespaces, propagationDirs } = await findRemains(plan, groups, signal);
-  if (namespaces.includes(plan.network)) await unplug(plan.network, name, signal);
+  await unplug(plan, name, signal);
   if (namespaces.includes(machine)) await closeNamespace(machine, signal);
-  for (const dir of propagationDirs) if (dir.endsWith(`/${machine}`)) await rmdir(dir);
+  for (const dir of propagationDirs) if (dir.endsWith(`/${machine}`)) await removeDir(dir);
 }
 
 /**
@@ -63,7 +63,7 @@ export async function takeDown(plan: LabPlan, groups: ControlGroups, signal: Abo
   for (const point of found.mounts) await systemCommand(['umount', '--lazy', point], { signal });
   await Promise.all(found.machines.map((machine) => switchOff(machine, groups, signal)));
   await Promise.all(found.namespaces.map((name) => closeNamespace(name, signal)));
-  for (const dir of (await findRemains(plan, groups, signal)).propagationDirs) await rmdir(dir);
+  for (const dir of (await findRemains(plan, groups, signal)).propagationDirs) await removeDir(dir);
   const left = describeRemains(await findRemains(plan, groups, signal));
   if (left.length === 0) return;
   throw new FaultError(
@@ -109,6 +109,13 @@ async function untilNone(
     budgetMs,
     everyMs: POLL_MS,
     signal,
+  });
+}
+
+/** nspawn may have been faster. */
+async function removeDir(dir: string): Promise<void> {
+  await rmdir(dir).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
   });
 }
 

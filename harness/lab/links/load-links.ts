@@ -17,26 +17,51 @@ async function shippedLinks(): Promise<readonly string[]> {
   return files.flatMap((file) => (file.endsWith('.toml') ? [file.slice(0, -'.toml'.length)] : [])).toSorted();
 }
 
+/** A file of links as it was read: what it said then holds, whatever becomes of it. */
+export interface LinkText {
+  /** As the operator named it: one that ships with meshproof, or a path. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /**
- * The links of `nodes` by a file that ships with meshproof, or one by its path.
- * @throws UsageError `UNKNOWN_LINKS`, `LINKS_UNREADABLE`, or what is wrong with the file and where
+ * Reads a file of links that ships with meshproof, or one by its path.
+ * @param flag what the operator named it with, for messages
+ * @throws UsageError `UNKNOWN_LINKS`, `LINKS_UNREADABLE`
  */
-export async function loadLinks(nameOrPath: string, nodes: readonly string[]): Promise<LinkPlan> {
+export async function readLinks(nameOrPath: string, flag: string): Promise<LinkText> {
   const known = await shippedLinks();
-  const isPath = nameOrPath.includes('/') || nameOrPath.endsWith('.toml');
-  if (!isPath && !known.includes(nameOrPath)) {
+  if (!isPath(nameOrPath) && !known.includes(nameOrPath)) {
     throw new UsageError(
       'UNKNOWN_LINKS',
-      `--links: "${nameOrPath}" is no set of links; known: ${known.join(', ')}, or the path of a .toml file`,
+      `${flag}: "${nameOrPath}" is no set of links; known: ${known.join(', ')}, or the path of a .toml file`,
       { details: { links: nameOrPath, known } },
     );
   }
-  const path = isPath ? nameOrPath : join(linksDir(), `${nameOrPath}.toml`);
+  const path = isPath(nameOrPath) ? nameOrPath : join(linksDir(), `${nameOrPath}.toml`);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new UsageError('LINKS_UNREADABLE', `--links: cannot read ${path}: ${messageOf(cause)}`, { cause });
+    throw new UsageError('LINKS_UNREADABLE', `${flag}: cannot read ${path}: ${messageOf(cause)}`, { cause });
   });
-  const source = isPath ? path : `${nameOrPath}.toml`;
-  return planLinks(parseLinkFile(text, source), { name: nameOrPath, source, nodes });
+  return { name: nameOrPath, text };
+}
+
+/**
+ * What a file of links means for `nodes`.
+ * @throws UsageError what is wrong with the file and where
+ */
+export function linksFrom({ name, text }: LinkText, nodes: readonly string[]): LinkPlan {
+  const source = isPath(name) ? name : `${name}.toml`;
+  return planLinks(parseLinkFile(text, source), { name, source, nodes });
+}
+
+/** @throws UsageError what is wrong with `--links` or its file, and where */
+export async function loadLinks(nameOrPath: string, nodes: readonly string[]): Promise<LinkPlan> {
+  return linksFrom(await readLinks(nameOrPath, '--links'), nodes);
+}
+
+/** A name has no slash and no ending. */
+export function isPath(nameOrPath: string): boolean {
+  return nameOrPath.includes('/') || nameOrPath.endsWith('.toml');
 }
 
 function linksDir(): string {
