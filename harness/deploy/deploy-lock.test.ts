@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
-import { lockHost } from './deploy-lock.ts';
+import { describe, expect, it } from 'vitest';
+import { sshdMissing, TestSshd } from '../fleet/fixture-sshd.ts';
+import { DeployLocks, lockHost } from './deploy-lock.ts';
 import { lockableHost } from './fixture-lockable-host.ts';
 
 const { signal } = new AbortController();
@@ -18,3 +19,44 @@ it.each([
   const host = lockableHost('nyc', [], { code, stderr });
   await expect(lockHost(host, signal)).rejects.toMatchObject({ code: expected });
 });
+
+/** The lock of this machine is left to its own deployments: here it is that of the directory of the shim. */
+const FLOCK = `for word; do
+  shift; [ "$word" != /etc/systemd/system ] || word=$(dirname "$0"); set -- "$@" "$word"
+done
+exec /usr/bin/flock "$@"`;
+const missing = sshdMissing();
+
+describe.skipIf(missing !== null)(
+  `the locks of a deployment${missing === null ? '' : ` (skipped: ${missing})`}`,
+  { timeout: 30_000 },
+  () => {
+    it('are held until they are let go', async () => {
+      await using sshd = await TestSshd.start({ shims: { flock: FLOCK } });
+      await using host = await sshd.host();
+      await using other = await sshd.host();
+      {
+        await using locks = new DeployLocks();
+        expect(await locks.hold(host, signal)).toBe('taken');
+        expect([await locks.hold(host, signal), await locks.hold(host, signal)]).toEqual(['held', 'held']);
+        await expect(lockHost(other, signal)).rejects.toMatchObject({ code: 'DEPLOY_LOCKED' });
+      }
+      await using lock = await lockHost(other, signal);
+      expect(lock).toBeDefined();
+    });
+
+    it('are taken again when the connection was lost, unless somebody else was quicker', async () => {
+      await using sshd = await TestSshd.start({ shims: { flock: FLOCK } });
+      await using host = await sshd.host();
+      await using locks = new DeployLocks();
+      await locks.hold(host, signal);
+      await sshd.cutConnections();
+      expect(await locks.hold(host, signal)).toBe('taken');
+      expect(await locks.hold(host, signal)).toBe('held');
+      await sshd.cutConnections();
+      await using quicker = await sshd.host();
+      await using _lock = await lockHost(quicker, signal);
+      await expect(locks.hold(host, signal)).rejects.toMatchObject({ code: 'DEPLOY_LOCKED' });
+    });
+  },
+);

@@ -1,4 +1,4 @@
-import { withinBudget } from '../../kit/deadline.ts';
+import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
 import { DEPLOYED_PATHS } from '../fleet/deployed-host.ts';
 import type { Host, HostSession } from '../fleet/host.ts';
 import { HostError } from '../fleet/host-error.ts';
@@ -10,6 +10,36 @@ const LOCK_BUDGET_MS = 20_000;
 const LET_GO_SECS = 5;
 /** The exit code by which `flock` says that somebody else holds the lock. */
 const HELD = 73;
+/** For the program that holds the lock to repeat a word. */
+const PROOF_BUDGET_MS = 10_000;
+
+/**
+ * The locks that one deployment holds, each by a session of its host. A session may end at any time, with its connection,
+ * and its lock with it: what is about to be changed long after the lock was taken is to be held anew.
+ */
+export class DeployLocks implements AsyncDisposable {
+  readonly #sessions = new Map<Host, HostSession>();
+
+  /**
+   * Gives `held` where the lock was held from the last call on, by the word of the session that holds it. Else takes it,
+   * and what was known of the host may be true no more.
+   * @throws what `lockHost` throws
+   */
+  async hold(host: Host, signal: AbortSignal): Promise<'held' | 'taken'> {
+    const session = this.#sessions.get(host);
+    if (session !== undefined) {
+      if (await repeatsWord(session, signal)) return 'held';
+      this.#sessions.delete(host);
+      await session[Symbol.asyncDispose]();
+    }
+    this.#sessions.set(host, await lockHost(host, signal));
+    return 'taken';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map((session) => session[Symbol.asyncDispose]()));
+  }
+}
 
 /**
  * Keeps other deployments off the host for as long as the session, and so the connection, lives: whoever dies lets go.
@@ -24,6 +54,22 @@ export async function lockHost(host: Host, signal: AbortSignal): Promise<HostSes
     return session;
   } catch (error) {
     await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The lock belongs to whatever program of the session still answers, however long a loss of it takes to be noticed. */
+async function repeatsWord(session: HostSession, signal: AbortSignal): Promise<boolean> {
+  const word = crypto.randomUUID();
+  const repeated = async () => {
+    session.send(word);
+    return (await session.lines[Symbol.asyncIterator]().next()).value === word;
+  };
+  try {
+    return await withinBudget('the lock to answer', PROOF_BUDGET_MS, repeated, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HostError || error instanceof DeadlineError) return false;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { prune } from './activate.ts';
-import { lockHost } from './deploy-lock.ts';
+import { DeployLocks } from './deploy-lock.ts';
 import { isUpgradeOfRunning } from './deploy-plan.ts';
 import type { DeployEvent, DeployReport, HostReport, Outcome } from './deploy-report.ts';
 import { expectationOf } from './expectation.ts';
@@ -43,9 +43,9 @@ export async function deploy(options: DeployOptions, interrupts: Interrupts): Pr
   const refused = surveyed.filter(({ plan }) => plan.refusals.length > 0);
   for (const host of refused) reports.set(host.site.name, asItWas(host, 'refused', host.plan.refusals));
 
-  await using undo = new AsyncDisposableStack();
+  await using locks = new DeployLocks();
   let ready: readonly Surveyed[] = surveyed.filter((host) => !refused.includes(host));
-  const failed = await prepareAll(ready, options, undo, signal);
+  const failed = await prepareAll(ready, options, locks, signal);
   for (const [host, problem] of failed) reports.set(host.site.name, asItWas(host, 'failed', [problem]));
   ready = ready.filter((host) => !failed.has(host));
 
@@ -58,7 +58,7 @@ export async function deploy(options: DeployOptions, interrupts: Interrupts): Pr
       );
     }
   } else {
-    const roll = { ...options, strangers: strangersOf(options.sites, options.mesh) };
+    const roll = { ...options, locks, strangers: strangersOf(options.sites, options.mesh) };
     for (const report of await rollOut(ready, roll, interrupts)) reports.set(report.host, report);
   }
   return await conclude(surveyed, reports, options, interrupts);
@@ -95,7 +95,7 @@ export async function verifyDeployment(options: SurveyOptions, signal: AbortSign
 async function prepareAll(
   hosts: readonly Surveyed[],
   { artifact, tell }: DeployOptions,
-  undo: AsyncDisposableStack,
+  locks: DeployLocks,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Surveyed, Problem>> {
   const limit = pLimit(CONCURRENT_HOSTS);
@@ -107,7 +107,7 @@ async function prepareAll(
       .map((host) =>
         limit(async () => {
           try {
-            undo.use(await lockHost(host.site.host, signal));
+            await locks.hold(host.site.host, signal);
             await checkUnchanged(host, signal);
             await prepare(host, parts, tell, signal);
           } catch (error) {

@@ -1,11 +1,12 @@
 import { activate, control, deactivate, forgetRelease, rememberIdentity } from './activate.ts';
 import type { Artifact } from './artifact.ts';
+import type { DeployLocks } from './deploy-lock.ts';
 import type { DeployEvent, HostReport, Outcome } from './deploy-report.ts';
 import { expectationOf } from './expectation.ts';
 import { explainLoss } from './explain-loss.ts';
 import { isRunning } from './host-look.ts';
 import type { Interrupts } from './interrupts.ts';
-import { isUnreachable, type Problem, problemOf } from './problem.ts';
+import { deployError, isUnreachable, type Problem, problemOf } from './problem.ts';
 import { asRunning, ownProblems, type SettlingSite, settle } from './settle.ts';
 import { runningVersion, type Surveyed } from './survey.ts';
 
@@ -14,6 +15,8 @@ export interface RollOutOptions {
   readonly parallel: number | null;
   /** Hosts of the mesh that are not to be changed: the other ends of connections. */
   readonly strangers: readonly SettlingSite[];
+  /** Of every host that is to be changed. */
+  readonly locks: Pick<DeployLocks, 'hold'>;
   readonly tell: (event: DeployEvent) => void;
 }
 
@@ -51,12 +54,15 @@ async function changeBatch(
   options: RollOutOptions,
   signal: AbortSignal,
 ): Promise<readonly HostReport[]> {
-  const { artifact, strangers, tell } = options;
+  const { artifact, strangers, locks, tell } = options;
   const problems: Problem[] = [];
+  const touched = new Set<Surveyed>();
   await Promise.all(
     batch.map(async (host) => {
       tell({ event: 'step', host: host.site.name, text: describeChange(host) });
       try {
+        await keepOthersOff(host, locks, signal);
+        touched.add(host);
         await changeOver(host, signal);
         tell({ event: 'step', host: host.site.name, text: 'started; verify it and its connections' });
       } catch (error) {
@@ -79,12 +85,31 @@ async function changeBatch(
   return await Promise.all(
     batch.map(async (host) => {
       const own = ownProblems(host.site.name, problems);
-      const report =
-        own.length === 0 ? await accept(host, settled.machineIds, signal) : await undo(host, own, signal);
+      let report: HostReport;
+      if (!touched.has(host)) report = leftAlone(host, own);
+      else if (own.length === 0) report = await accept(host, settled.machineIds, signal);
+      else report = await undo(host, own, locks, signal);
       tell({ event: 'outcome', host: report.host, outcome: report.outcome });
       return report;
     }),
   );
+}
+
+/**
+ * A host may wait long for its turn, or for its verdict. When its lock was lost meanwhile, with its connection, then it is
+ * taken again, and the host looked at again: what somebody else has made of it is not ours to change.
+ */
+async function keepOthersOff(
+  { site, look, plan }: Surveyed,
+  locks: RollOutOptions['locks'],
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await locks.hold(site.host, signal)) === 'held') return;
+  const now = await site.look({ depth: 'quick' }, signal);
+  const isThere = now.releases.some(({ id }) => id === plan.release.id);
+  if (isThere && [look.currentRelease, plan.release.id].includes(now.currentRelease)) return;
+  const why = 'another deployment has changed it while the connection was lost; deploy again';
+  throw deployError('DEPLOY_LOCKED', site.name, why);
 }
 
 async function changeOver({ site, plan }: Surveyed, signal: AbortSignal): Promise<void> {
@@ -118,11 +143,17 @@ async function accept(
 }
 
 /** Brings back what was there: the release from before, or nothing running where there was none. */
-async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortSignal): Promise<HostReport> {
+async function undo(
+  host: Surveyed,
+  problems: readonly Problem[],
+  locks: RollOutOptions['locks'],
+  signal: AbortSignal,
+): Promise<HostReport> {
   const { site, plan, look } = host;
   const hasOwnFault = problems.some(({ peer }) => peer === undefined);
   try {
     if (plan.change === 'upgrade' && plan.from !== null && plan.from !== plan.release.id) {
+      await keepOthersOff(host, locks, signal);
       await site.forget();
       await activate(site.host, plan.from, signal);
       await forgetRelease(site.host, plan.release.id, look.previousRelease, signal);
@@ -132,6 +163,7 @@ async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortS
     }
     // A whole host that only lacks connections stays up: its network is what has to be looked at.
     if (plan.change === 'install' && hasOwnFault) {
+      await keepOthersOff(host, locks, signal);
       await deactivate(site.host, signal);
       return { ...reportOf(host, 'failed', problems), version: null };
     }
@@ -144,6 +176,11 @@ async function undo(host: Surveyed, problems: readonly Problem[], signal: AbortS
     const outcome: Outcome = isUnreachable(again) ? 'unreachable' : 'failed';
     return { ...reportOf(host, outcome, [...problems, again]), version: null };
   }
+}
+
+function leftAlone(host: Surveyed, problems: readonly Problem[]): HostReport {
+  const outcome: Outcome = problems.some(isUnreachable) ? 'unreachable' : 'failed';
+  return { ...reportOf(host, outcome, problems), version: runningVersion(host.look) };
 }
 
 function describeChange({ plan }: Surveyed): string {

@@ -13,7 +13,7 @@ describe.skipIf(missing !== null)('a host that goes away', () => {
     await using reached = await sshd.host();
     const running = reached.exec(['sh', '-c', 'echo started; sleep 60'], within(15_000));
     const lost = expect(running).rejects.toMatchObject({ code: 'HOST_LOST' });
-    await expect.poll(() => sshd.commands('echo started'), { timeout: 5_000 }).not.toEqual([]);
+    await expect.poll(() => sshd.commands('echo started'), { timeout: 20_000 }).not.toEqual([]);
     await sshd.stop();
     await lost;
     await expect(reached.exec(['true'], within(5_000))).rejects.toMatchObject({
@@ -51,7 +51,7 @@ describe.skipIf(missing !== null)('a host that goes away', () => {
     await using reached = await sshd.host(target);
     const started = performance.now();
     await expect(reached.exec(['true'], within(500))).rejects.toMatchObject({ code: 'HOST_TIMEOUT' });
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(12_000); // connecting may take 15 s
     blackHole.close();
   });
 

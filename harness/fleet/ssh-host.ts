@@ -50,7 +50,7 @@ export class SshHost implements Host, AsyncDisposable {
   ): Promise<HostSession> {
     return await this.#within(`starting ${argv[0]}`, OPEN_BUDGET_MS, signal, async (within) => {
       const connection = await this.#connect(within);
-      const channel = await connection.start('session', quoteArgv(this.#argvAs(as, argv)), within);
+      const channel = await connection.start('session', this.#commandLine(as, argv), within);
       return sessionOver(this.name, channel, connection.lost);
     });
   }
@@ -87,7 +87,7 @@ export class SshHost implements Host, AsyncDisposable {
   ): Promise<ExecResult> {
     const secs = Math.ceil(budgetMs / 1_000) + REMOTE_GRACE_SECS;
     const limited = ['timeout', '-k', `${REMOTE_KILL_SECS}`, `${secs}`, ...argv];
-    const command = quoteArgv(this.#argvAs(as, limited));
+    const command = this.#commandLine(as, limited);
     const result = await this.#within(`${argv[0]}`, budgetMs, signal, async (within) => {
       const connection = await this.#connect(within);
       const channel = await connection.start('exec', command, within);
@@ -97,8 +97,9 @@ export class SshHost implements Host, AsyncDisposable {
     return result;
   }
 
-  #argvAs(as: 'root' | 'user', argv: readonly string[]): readonly string[] {
-    return as === 'root' && this.#target.user !== 'root' ? asRoot(argv) : argv;
+  /** The command takes the place of the login shell: one that waited for it would make an exit code of a signal. */
+  #commandLine(as: 'root' | 'user', argv: readonly string[]): string {
+    return `exec ${quoteArgv(as === 'root' && this.#target.user !== 'root' ? asRoot(argv) : argv)}`;
   }
 
   #checkSudo({ code, stderr }: ExecResult): void {

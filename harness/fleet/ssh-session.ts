@@ -1,11 +1,13 @@
+import { constants } from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
 import type { HostSession } from './host.ts';
 import { HostError } from './host-error.ts';
-import { ended } from './run-command.ts';
+import { ended, type ProcessEnding } from './run-command.ts';
 
 const MAX_LINE_CHARS = 1024 * 1024;
 const KEPT_STDERR_CHARS = 64 * 1024;
+const SIGNALLED = 128;
 
 /** A program at the far end of `channel`, spoken to in lines. It ends with its standard input or its connection. */
 export function sessionOver(host: string, channel: ClientChannel, lost: AbortSignal): HostSession {
@@ -19,7 +21,7 @@ export function sessionOver(host: string, channel: ClientChannel, lost: AbortSig
     lost.addEventListener('abort', () => resolve(null), { once: true });
   });
   const ending = Promise.race([ended(channel), gone]).then((end) => ({
-    code: lost.aborted ? null : (end?.code ?? null),
+    code: lost.aborted || end === null ? null : codeOf(end),
     stderr,
   }));
   return {
@@ -37,6 +39,12 @@ export function sessionOver(host: string, channel: ClientChannel, lost: AbortSig
       await ending;
     },
   };
+}
+
+/** As shells say it, so that only a lost connection has no code: 128 and the number of the signal that ended it. */
+function codeOf({ code, signal }: ProcessEnding): number | null {
+  const number = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];
+  return code ?? (number === undefined ? null : SIGNALLED + number);
 }
 
 /** Reads as fast as it is asked to, and leaves the stream open when the reader stops. */
