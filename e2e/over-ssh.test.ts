@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { until } from '../kit/deadline.ts';
 import { plantImpostor } from './impostor.ts';
 import { MeshproofProcess } from './meshproof-process.ts';
 import { inside, makeLabsHome, removeLabsHome, whyNoLab } from './own-lab.ts';
+import { allText, commandLines, secretsOf } from './secret-hunt.ts';
 import { timed } from './short-command.ts';
 
 const HOSTS = ['lab1', 'lab2', 'lab3', 'lab4', 'lab5', 'lab6'];
@@ -17,6 +18,14 @@ const FAULTS = `${NODE} /opt/meshproof/current/program/faults.js`;
 /** What faults leave, found without any code of the fault program. */
 const LOOK = `nft list tables | grep meshproof; tc qdisc show | grep 6d70
   systemctl list-units --all --plain --no-legend 'meshproof-undo*'; pgrep -af '[f]aults.js'; true`;
+
+/** The version that each process runs, and all that a deployment left on the disk. */
+const RUNNING = `for unit in meshproof-node meshproof-runner; do readlink /proc/$(systemctl show $unit -p MainPID --value)/exe; done`;
+const DEPLOYMENT = `${RUNNING}; cd /opt/meshproof; ls -A incoming versions releases; readlink current previous; true`;
+const UPGRADE = [
+  ...['--scenarios', 'baseline,rolling_upgrade', '--allow-restart-storm', '--environment', 'lab'],
+  ...['--stop-on', 'none', '--upgrade-nodes'],
+];
 
 const reason = await whyNoLab();
 
@@ -41,6 +50,10 @@ describe.skipIf(reason !== undefined)(
       MeshproofProcess.start('run', ...onHosts, '--telemetry-secs', '2', ...args);
     const looks = async () => (await Promise.all(HOSTS.map((host) => inside(dir, host, LOOK)))).join('');
 
+    const onEach = (script: string) => Promise.all(HOSTS.map((host) => inside(dir, host, script)));
+    const deployments = () => onEach(DEPLOYMENT);
+    const running = () => onEach(RUNNING);
+
     beforeAll(async () => {
       home = await makeLabsHome();
       own = await mkdtemp(join(tmpdir(), 'meshproof-e2e-over-ssh-'));
@@ -58,6 +71,7 @@ describe.skipIf(reason !== undefined)(
       const startMs = performance.now();
       const up = await step('lab up', 'lab', 'up', '--hosts', '6', '--dir', dir);
       expect(up.code, up.stderr).toBe(0);
+      expect((await step('lab links', 'lab', 'links', '--profile', 'direct', '--dir', dir)).code).toBe(0);
       const inventory = join(dir, 'inventory.toml');
       onHosts = ['--inventory', inventory, '--operator-key', join(own, 'operator.key')];
       const deployed = await step('deploy', 'deploy', ...onHosts);
@@ -69,6 +83,9 @@ describe.skipIf(reason !== undefined)(
       expect(run.events.findLast((event) => event.event === 'pairs_delivered')).toMatchObject({
         pairs: { length: 30 },
       });
+      expect(await readFile(join(run.proofDir, 'plan.json'), 'utf8')).toMatch(
+        /planned-links\.v1",\s*"name":\s*"direct"/,
+      );
       const journal = await readFile(join(run.proofDir, 'journal.ndjson'), 'utf8');
       for (const type of ['host_preflight', 'program_seen']) {
         expect(journal.split(`"record":{"type":"${type}"`).length - 1, type).toBe(HOSTS.length);
@@ -90,7 +107,7 @@ describe.skipIf(reason !== undefined)(
     it('harm is felt, gone, and recovered from; no secret is shown meanwhile', {
       timeout: 300_000,
     }, async () => {
-      const secrets = await secretsOf(dir, join(own, 'operator.key'));
+      const secrets = await secretsOf(dir, HOSTS, join(own, 'operator.key'));
       expect(secrets.length).toBe(1 + 1 + HOSTS.length * 4);
       await using run = await startRun(
         ...['--scenarios', 'baseline,partition_recovery,restart_storm', '--restart-count', '2'],
@@ -168,6 +185,34 @@ describe.skipIf(reason !== undefined)(
       await inside(dir, 'lab6', 'nft delete table inet somebody');
     });
 
+    it('nodes are upgraded under traffic, and every host has its own release again afterwards', {
+      timeout: 240_000,
+    }, async () => {
+      const before = await deployments();
+      await using run = await startRun(...UPGRADE, 'lab5,lab6');
+      expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(0);
+      const journal = await readFile(join(run.proofDir, 'journal.ndjson'), 'utf8');
+      const staged = journal.matchAll(/"type":"upgrade_staged".*?"node":"(\w+)"/g);
+      expect([...staged].map(([, node]) => node)).toEqual(['lab5', 'lab6']);
+      expect(await deployments()).toEqual(before);
+    });
+
+    it('a harness that is killed in the middle of an upgrade leaves two versions: run refuses them, deploy mends them', {
+      timeout: 240_000,
+    }, async () => {
+      const before = await running();
+      const env = { ...process.env, TMPDIR: own }; // it is not given the time to tidy up
+      const killed = [...onHosts, '--telemetry-secs', '2', ...UPGRADE, 'lab5'];
+      await using run = await MeshproofProcess.startWith({ env }, 'run', ...killed);
+      await run.event('fault_state', ({ state }) => state === 'applied', STEP_BUDGET_MS);
+      run.child.kill('SIGKILL');
+      const refused = await step('refused', 'run', ...onHosts, '--scenarios', 'baseline');
+      expect(refused.stderr).toMatch(/ on lab1, .* on lab5; "meshproof deploy" .*BUNDLES_DIFFER/);
+      expect(refused.code).toBe(5);
+      expect((await step('deploy', 'deploy', ...onHosts)).code).toBe(0);
+      expect(await running()).toEqual(before);
+    });
+
     it("a connection that is cut under a run is the control plane's, and the node is never blamed", {
       timeout: 180_000,
     }, async () => {
@@ -239,54 +284,3 @@ describe.skipIf(reason !== undefined)(
     });
   },
 );
-
-interface Secret {
-  readonly name: string;
-  readonly value: string;
-}
-
-/** What nobody may see: of the operator, and of every host. */
-async function secretsOf(dir: string, operatorKey: string): Promise<readonly Secret[]> {
-  const lineOf = (text: string) => text.split('\n')[2] ?? ''; // the third of a PEM file, which is of the key itself
-  const own: Secret[] = [
-    { name: 'operator key', value: (await readFile(operatorKey, 'utf8')).trim() },
-    { name: 'SSH key', value: lineOf(await readFile(join(dir, 'id_ed25519'), 'utf8')) },
-  ];
-  const ofHosts = await Promise.all(
-    HOSTS.map(async (host) => {
-      const script = `cat /var/lib/meshproof-node/api-token; echo; cat /var/lib/meshproof-runner/control-token; echo
-        sed -n 3p /etc/ssh/ssh_host_ed25519_key
-        sed -n 's/.*"seed": "\\(.*\\)".*/\\1/p' /var/lib/meshproof-node/machine.key`;
-      const [api, control, hostKey, machine] = (await inside(dir, host, script)).split('\n').filter(Boolean);
-      return [
-        { name: `API token of ${host}`, value: api ?? '' },
-        { name: `control token of ${host}`, value: control ?? '' },
-        { name: `host key of ${host}`, value: hostKey ?? '' },
-        { name: `machine key of ${host}`, value: machine ?? '' },
-      ];
-    }),
-  );
-  const all = [...own, ...ofHosts.flat()];
-  for (const { name, value } of all) if (value.length < 20) throw new Error(`no ${name} was found`);
-  return all;
-}
-
-/** Every command line that any process of this machine, the hosts' included, showed at looks 100 ms apart until `over`. */
-async function commandLines(over: AbortSignal): Promise<string> {
-  const seen = new Set<string>();
-  const look = async () => {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
-    for (const line of await Promise.all(lines)) seen.add(line.replaceAll('\0', ' '));
-    return over.aborted ? [...seen].join('\n') : undefined;
-  };
-  return await until('the end of what is watched', look, { budgetMs: 2 * STEP_BUDGET_MS, everyMs: 100 });
-}
-
-async function allText(dir: string): Promise<string> {
-  const files = await readdir(dir, { recursive: true, withFileTypes: true });
-  const texts = await Promise.all(
-    files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
-  );
-  return texts.join('\n');
-}

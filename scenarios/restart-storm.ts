@@ -4,9 +4,11 @@ import { thirdOf } from './faults.ts';
 import { type PlannedFleet, type ScenarioContext, scenario } from './scenario.ts';
 import { followWayBack, type Restarted } from './way-back.ts';
 
+const SCENARIO = 'restart_storm';
+
 /** Restarts several nodes at once; each must come back into the mesh and deliver, timed from its own restart. */
 export const restartStorm = scenario({
-  name: 'restart_storm',
+  name: SCENARIO,
   summary: 'several nodes restarted at once; each must rejoin the mesh and deliver again',
   destructive: 'restart',
   options: z.strictObject({
@@ -39,7 +41,13 @@ export const restartStorm = scenario({
         const was = before.get(node);
         const oldBootId = was !== undefined && isSeen(was) ? was.seen.epoch.boot_id : null;
         const fromMs = restarted.get(node)?.atMs ?? context.clock.nowMs();
-        await followRecovery(context, { node, oldBootId, fromMs, budgetMs: recover_secs * 1_000 });
+        await followRecovery(context, {
+          scenario: SCENARIO,
+          node,
+          oldBootId,
+          fromMs,
+          budgetMs: recover_secs * 1_000,
+        });
       }),
     );
   },
@@ -52,12 +60,11 @@ function targetsOf({ anchor, nodes }: PlannedFleet, count: number | null): reado
 
 /** Records the way back of one node. */
 async function followRecovery(context: ScenarioContext, restarted: Restarted): Promise<void> {
-  const { window, record, measure } = context;
+  const { measure } = context;
   const { node, budgetMs } = restarted;
   const { meshedMs, deliveringMs } = await followWayBack(context, restarted);
   const late = `not within ${budgetMs / 1_000} s of its restart`;
   const secsOf = (ms: number | null) => (ms === null ? { value: null, why: late } : { value: ms / 1_000 });
   await measure({ name: 'meshed_secs', node, ...secsOf(meshedMs) });
   await measure({ name: 'delivering_secs', node, ...secsOf(deliveringMs) });
-  await record({ type: 'node_recovered', window, scenario: 'restart_storm', node, after_ms: deliveringMs });
 }

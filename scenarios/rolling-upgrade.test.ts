@@ -38,6 +38,33 @@ describe('rolling_upgrade', () => {
     expect(during?.why).toContain('a→b: no result');
   });
 
+  it('keeps a pace while it waits, however fast the messages are', async () => {
+    const atMs: number[] = [];
+    const mesh: FixtureService = new FixtureService(NODES, {
+      restarted: (_mesh, name) => {
+        mesh.node(name).answers = 'no';
+      },
+      delivers: (from, to) => {
+        if (from === 'a' && to === 'b') atMs.push(mesh.clock.nowMs());
+        return true;
+      },
+    });
+    await mesh.run(rollingUpgrade, { nodes: ['c'], recover_secs: 5 });
+    const during = atMs.slice(0, -1); // the last one is of the matrix after the upgrade
+    expect(during.length).toBeGreaterThan(10);
+    const pauses = during.slice(1).map((at, before) => at - (during[before] ?? 0));
+    expect(Math.min(...pauses)).toBe(250);
+  });
+
+  it('declares what it gives each node to run, and the end of its way back', async () => {
+    const mesh = new FixtureService(NODES);
+    await mesh.run(rollingUpgrade, { nodes: ['b'] });
+    expect(mesh.records).toMatchObject([
+      { type: 'upgrade_staged', node: 'b', window: 1 },
+      { type: 'node_recovered', node: 'b', after_ms: expect.any(Number) },
+    ]);
+  });
+
   it('has no time of a node that never comes back', async () => {
     const restarted = (mesh: FixtureService, name: string) => {
       mesh.node(name).answers = 'no';

@@ -8,6 +8,7 @@ import { followWayBack } from './way-back.ts';
 
 const SCENARIO = 'rolling_upgrade';
 const NODES_MIN = 3; // fewer leave no pair beside the one that restarts
+const MATRIX_EVERY_MS = 250; // from start to start, at most: as often as the way back is looked at
 
 /** Restarts node after node onto another bundle, the rest of the mesh at work meanwhile; then the mixed mesh must be whole. */
 export const rollingUpgrade = scenario({
@@ -66,17 +67,21 @@ export const rollingUpgrade = scenario({
 
 /** Gives why the node does not run the other bundle now; null when it does. */
 async function upgradeOne(context: ScenarioContext, node: string, budgetMs: number): Promise<string | null> {
-  const { mesh, matrix, faults, upgrades, fleet, clock, measure } = context;
+  const { mesh, matrix, faults, upgrades, fleet, clock, measure, record, window, signal } = context;
   const before = await mesh.inspect(node);
   const was = isSeen(before) ? before.seen : null;
   const { bundleSha256 } = await upgrades.stage(node);
+  const staged = { window, scenario: SCENARIO, node, bundle_sha256: bundleSha256 };
+  await record({ type: 'upgrade_staged', ...staged });
   const outcomes: PairOutcome[] = [];
   let isOver = false;
   const traffic = (async () => {
     const pairs = pairsAmong(besides(fleet.nodes, node));
     do {
+      const nextMs = clock.nowMs() + MATRIX_EVERY_MS;
       const label = `while ${node} restarts`;
       outcomes.push(...(await matrix.send(pairs, { settleMs: SEND_SETTLE_MS, label })));
+      await clock.sleep(Math.max(0, nextMs - clock.nowMs()), signal);
     } while (!isOver);
   })();
   traffic.catch(() => {}); // awaited below
@@ -84,7 +89,8 @@ async function upgradeOne(context: ScenarioContext, node: string, budgetMs: numb
     const restarted = await faults.restart([node]);
     const fromMs = restarted.get(node)?.atMs ?? clock.nowMs();
     const oldBootId = was?.epoch.boot_id ?? null;
-    const { deliveringMs } = await followWayBack(context, { node, oldBootId, fromMs, budgetMs });
+    const restart = { scenario: SCENARIO, node, oldBootId, fromMs, budgetMs };
+    const { deliveringMs } = await followWayBack(context, restart);
     const late = `not within ${budgetMs / 1_000} s of its restart`;
     const back = deliveringMs === null ? { value: null, why: late } : { value: deliveringMs / 1_000 };
     await measure({ name: 'back_secs', node, ...back });

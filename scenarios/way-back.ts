@@ -7,6 +7,7 @@ const POLL_MS = 250;
 const PROBE_SETTLE_MS = 10_000;
 
 export interface Restarted {
+  readonly scenario: string;
   readonly node: string;
   /** Of the process before; null when it was not seen. */
   readonly oldBootId: string | null;
@@ -21,9 +22,13 @@ interface WayBack {
   readonly deliveringMs: number | null;
 }
 
-/** Times the way back of one node: a new process, healthy and linked to all, then a message each way. */
+/**
+ * Times the way back of one node: a new process, healthy and linked to all, then a message each way. Its end, reached or
+ * not, is recorded: what is silent after it counts.
+ */
 export async function followWayBack(context: ScenarioContext, restarted: Restarted): Promise<WayBack> {
-  const { node, fromMs, budgetMs } = restarted;
+  const { scenario, node, fromMs, budgetMs } = restarted;
+  const { window, record } = context;
   const wait = { untilMs: fromMs + budgetMs, everyMs: POLL_MS };
   const reached = async (what: string, probe: () => Promise<boolean>) => {
     const atMs = await reachedAt(context, what, wait, probe);
@@ -32,6 +37,7 @@ export async function followWayBack(context: ScenarioContext, restarted: Restart
   const meshedMs = await reached(`${node} back in the mesh`, () => isBack(context, restarted));
   const deliveringMs =
     meshedMs === null ? null : await reached(`${node} delivering`, () => isDelivering(context, node));
+  await record({ type: 'node_recovered', window, scenario, node, after_ms: deliveringMs });
   return { meshedMs, deliveringMs };
 }
 

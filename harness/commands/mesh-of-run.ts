@@ -13,13 +13,12 @@ export interface MeshFlags {
   readonly nodes?: string | undefined;
   readonly links?: string | undefined;
   readonly 'base-port'?: unknown;
-  readonly 'upgrade-bundle'?: string | undefined;
   readonly environment?: string | undefined;
   readonly 'confirm-network'?: string | undefined;
 }
 
 /** What makes sense for a mesh on this machine only. */
-const LOCAL_ONLY = ['nodes', 'links', 'base-port', 'upgrade-bundle'] as const;
+const LOCAL_ONLY = ['nodes', 'links', 'base-port'] as const;
 const INVENTORY_ONLY = ['environment', 'confirm-network'] as const;
 const FEWEST_HOSTS = 2;
 

@@ -1,5 +1,7 @@
 import { FaultError } from '../../kit/errors.ts';
+import { fleetSites } from '../deploy/fleet-sites.ts';
 import { loadOperatorKey } from '../deploy/operator-key-file.ts';
+import { StagedUpgrades } from '../deploy/staged-upgrades.ts';
 import { deployedBundle } from '../fleet/deployed-program.ts';
 import { type Inventory, meshHosts } from '../fleet/inventory.ts';
 import { SshHost } from '../fleet/ssh-host.ts';
@@ -7,6 +9,13 @@ import { onAll, SshMesh } from '../fleet/ssh-mesh.ts';
 import type { RunModules } from '../run/execute-run.ts';
 
 const LOOK_BUDGET_MS = 30_000; // the connection and a digest of 5 MB
+
+/** Of the operator, for a run over deployed hosts. */
+interface HostsOptions {
+  readonly operatorKey: string;
+  /** Directory of the bundle onto which nodes are upgraded; without it, their own under another version. */
+  readonly upgradeBundle: string | undefined;
+}
 
 /** What a run over deployed hosts takes from them. `dispose` closes connections that no mesh has taken over. */
 export interface HostsOfRun extends AsyncDisposable {
@@ -20,11 +29,15 @@ export interface HostsOfRun extends AsyncDisposable {
  */
 export async function hostsOfRun(
   inventory: Inventory,
-  operatorKey: string,
+  { operatorKey, upgradeBundle }: HostsOptions,
   signal: AbortSignal,
 ): Promise<HostsOfRun> {
   const reached = meshHosts(inventory).map((entry) => ({ entry, host: new SshHost(entry.ssh) }));
-  const closeAll = async () => void (await Promise.all(reached.map(({ host }) => host.close())));
+  const upgrades = new StagedUpgrades(upgradeBundle, { openSites: () => fleetSites(inventory, []) });
+  const closeAll = async () => {
+    await Promise.all(reached.map(({ host }) => host.close()));
+    await upgrades[Symbol.asyncDispose]();
+  };
   try {
     const bundles = await onAll(reached, async ({ entry, host }) => ({
       name: entry.name,
@@ -35,7 +48,7 @@ export async function hostsOfRun(
         bundle: { sha256: theOne(bundles) },
         network: inventory.network,
         operatorKey: (signing) => loadOperatorKey(operatorKey, signing),
-        startFleet: (plan, _keys, within) => SshMesh.open(plan, reached, within),
+        startFleet: (plan, _keys, within) => SshMesh.open(plan, reached, { upgrades }, within),
       },
       [Symbol.asyncDispose]: closeAll,
     };

@@ -6,7 +6,7 @@ import type { Release } from './release.ts';
 import { IN_THE_WAY, type RemoteScript, runScript, type StepLimits } from './remote-script.ts';
 import { SYSUSERS_FILE } from './unit-files.ts';
 
-const { versions, releases, current, previous, config, units, identity } = DEPLOYED_PATHS;
+const { versions, releases, incoming, current, previous, config, units, identity } = DEPLOYED_PATHS;
 const UNITS = `${DEPLOYED_UNITS.node} ${DEPLOYED_UNITS.runner}`;
 const STEP_BUDGET_MS = 30_000;
 // Stopping takes up to 10 s, becoming ready up to 60 s by the units.
@@ -77,7 +77,7 @@ rm -f ${current}
 const FORGET: RemoteScript = {
   does: 'forget the failed release',
   text: `
-rm -rf "${releases}/$1"
+rm -rf "${releases}/$1" "${releases}/$1".*
 if [ "$2" != - ] && [ -d "${releases}/$2" ]; then ln -sfn "releases/$2" ${previous}.new; mv -T ${previous}.new ${previous}; else rm -f ${previous}; fi
 `,
 };
@@ -87,7 +87,7 @@ const PRUNE: RemoteScript = {
   does: 'remove old versions',
   text: `
 for what in "$@"; do
-  case $what in r:?*) rm -rf "${releases}/\${what#r:}" ;; v:?*) rm -rf "${versions}/\${what#v:}" ;; esac
+  case $what in r:?*) rm -rf "${releases}/\${what#r:}" ;; v:?*) rm -rf "${versions}/\${what#v:}" "${incoming}/\${what#v:}".* ;; esac
 done
 `,
 };
@@ -104,9 +104,14 @@ export async function writeRelease(host: Host, release: Release, signal: AbortSi
   await runScript(host, WRITE_RELEASE, [release.id, release.version], limits);
 }
 
+/** Makes `releaseId` the current release: what the units start from now on. What runs, runs on. */
+export async function makeCurrent(host: Host, releaseId: string, signal: AbortSignal): Promise<void> {
+  await runScript(host, ACTIVATE, [releaseId], { budgetMs: STEP_BUDGET_MS, signal });
+}
+
 /** Makes `releaseId` the current release and starts it anew. Resolves when systemd calls both units ready. */
 export async function activate(host: Host, releaseId: string, signal: AbortSignal): Promise<void> {
-  await runScript(host, ACTIVATE, [releaseId], { budgetMs: STEP_BUDGET_MS, signal });
+  await makeCurrent(host, releaseId, signal);
   await control(host, 'restart', signal);
 }
 

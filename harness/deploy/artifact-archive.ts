@@ -21,7 +21,10 @@ const MANIFEST_MAX_BYTES = 1_000_000;
 const GZIP_SYSTEM_AT = 9;
 
 /** Writes a gzipped tar whose bytes follow from `entries` alone: no times, no owners, no system. */
-export async function writeArchive(file: string, entries: AsyncIterable<ArchiveEntry>): Promise<void> {
+export async function writeArchive(
+  file: string,
+  entries: AsyncIterable<ArchiveEntry> | Iterable<ArchiveEntry>,
+): Promise<void> {
   const tar = pack();
   const packing = (async () => {
     for await (const { path, mode, size, content } of entries) {

@@ -59,7 +59,7 @@ test('a file that changed while it was built from is not taken for built', async
   const startedMs = Date.now() + 200; // far enough from the writes above to be sure of what they wrote
   const build = async (from: string) => {
     const built = await copySource(from);
-    await until('the start to be past', () => Date.now() > startedMs || undefined, { budgetMs: 5_000 });
+    await until('the start to be past', () => Date.now() > startedMs || undefined, { budgetMs: 20_000 });
     await write(SOURCE, '2');
     return built;
   };

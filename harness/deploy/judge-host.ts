@@ -128,7 +128,8 @@ function anotherRuntime(role: DeployedRole, look: HostLook, version: string) {
   return ['PROGRAM_DIFFERS', message] as const;
 }
 
-const runtimeOf = (version: string) => `${DEPLOYED_PATHS.versions}/${version}/bin/node`;
+/** The executable of every process that runs `version`. */
+export const runtimeOf = (version: string) => `${DEPLOYED_PATHS.versions}/${version}/bin/node`;
 
 /** Ports by the kernel's own tables: whoever says "joined" without them has not. */
 function judgePorts({ udpPort, runnerPort }: DeployTarget, look: HostLook, view: NodeView, find: Find): void {

@@ -48,8 +48,14 @@ export function renderRelease({ target, others, networkId, operatorKeys, version
     data_dir: DEPLOYED_PATHS.runnerState,
     log_level: 'info',
   });
+  return releaseOf({ version, nodeToml, runnerToml });
+}
+
+/** The release of given content. */
+export function releaseOf(content: Omit<Release, 'id'>): Release {
+  const { version, nodeToml, runnerToml } = content;
   const id = sha256Hex([version, sha256Hex(nodeToml), sha256Hex(runnerToml)].join('\n'));
-  return { id, version, nodeToml, runnerToml };
+  return { ...content, id };
 }
 
 function configText(values: Record<string, string | readonly string[]>): string {

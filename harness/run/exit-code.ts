@@ -1,6 +1,7 @@
 import { DeadlineError } from '../../kit/deadline.ts';
 import { FaultError, UsageError } from '../../kit/errors.ts';
 import type { VerdictWord } from '../../proofs/evidence.ts';
+import { LeftChangedError } from '../fleet/left-changed-error.ts';
 import { InterruptError } from './interrupt-error.ts';
 import { StopError } from './stop-error.ts';
 
@@ -34,6 +35,7 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof StopError) return EXIT.stopped;
   if (error instanceof InterruptError) return EXIT.interrupted;
+  if (error instanceof LeftChangedError) return EXIT.dirty;
   if (error instanceof FaultError || error instanceof DeadlineError) return EXIT.fault;
   if (error instanceof Error && 'syscall' in error) return EXIT.fault;
   return EXIT.internal;
