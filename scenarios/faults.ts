@@ -52,7 +52,7 @@ export interface Faults {
 }
 
 /** A third of the fleet, and one node of a small one: as many as may be faulted at once. */
-export function thirdOf(nodes: readonly string[]): number {
+export function thirdOf(nodes: readonly unknown[]): number {
   return Math.max(1, Math.floor(nodes.length / 3));
 }
 

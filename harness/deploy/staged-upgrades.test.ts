@@ -104,6 +104,20 @@ describe.skipIf(process.platform !== 'linux')('upgrades of deployed hosts', () =
     expect(without('incoming', await treesNow())).toEqual(trees);
   });
 
+  it('are undone on a third of the mesh at once, so that the rest of it serves on', async () => {
+    for (const name of NAMES) await upgrade(name);
+    const order: string[] = [];
+    for (const host of hosts) {
+      const exec = host.exec.bind(host);
+      host.exec = async (...asked) => {
+        if (order.at(-1) !== host.name) order.push(host.name);
+        return await exec(...asked);
+      };
+    }
+    await upgrades.putBack();
+    expect(order).toEqual(NAMES);
+  });
+
   it('end what is under way before they put it back, and begin nothing after that', async () => {
     const staging = upgrades.stage('b');
     const begun = () => existsSync(hostNamed('b').at(DEPLOYED_PATHS.incoming)) || undefined;

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { FaultError } from '../../kit/errors.ts';
+import { thirdOf } from '../../scenarios/faults.ts';
 import { DEPLOYED_PATHS, DEPLOYED_ROLES, type DeployedRole } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
 import { LeftChangedError } from '../fleet/left-changed-error.ts';
@@ -16,7 +17,8 @@ import { type Release, releaseOf } from './release.ts';
 import { asRunning, type SettlingSite, settle } from './settle.ts';
 import type { Site } from './site.ts';
 
-const CONCURRENT_HOSTS = 6;
+/** Restarts of the whole fleet at once would be an outage; faults keep to the same share. */
+const atOnceOf = (sites: readonly Site[]) => Math.min(6, thirdOf(sites));
 
 interface UpgradeModules {
   /** Opens a way to the hosts beside that of the run: no upload stands in the way of its looks and its faults. */
@@ -121,7 +123,7 @@ export class StagedUpgrades implements UndoableUpgrades, AsyncDisposable {
     const signal = this.#signal;
     if (this.#staged.size === 0) return;
     await using sites = this.#openSites();
-    const limit = pLimit(CONCURRENT_HOSTS);
+    const limit = pLimit(atOnceOf(sites.mesh));
     const problems: Problem[] = [];
     const settling = await Promise.all(
       sites.mesh.map((site) =>
