@@ -81,7 +81,7 @@ describe.concurrent('the packed package', () => {
       entryPoints: programs.map((file) => join(packageHome, 'dist', file)),
       bundle: true,
       packages: 'external',
-      external: ['./bundle-files.ts'],
+      external: ['./bundle-files.ts', '../deploy/bundle-files.ts'],
       platform: 'node',
       format: 'esm',
       outdir: home,

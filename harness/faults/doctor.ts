@@ -38,8 +38,11 @@ async function examineOne(host: Host, purpose: 'list' | 'heal', signal: AbortSig
     found = await findOn(host, limits);
     if (found.length === 0) return { host: name, state: 'clean', found, problem: null };
     if (purpose === 'list') return { host: name, state: 'standing', found, problem: null };
-    await endOutsiders(host, limits); // throws when one stands even so
-    await askFaultProgram(host, 'doctor', { heal: true }, limits);
+    const ends = await Promise.allSettled([
+      askFaultProgram(host, 'doctor', { heal: true }, limits), // each throws when something stands even so
+      endOutsiders(host, limits),
+    ]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return { host: name, state: 'healed', found, problem: null };
   } catch (error) {
     signal.throwIfAborted();

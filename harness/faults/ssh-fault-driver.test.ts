@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Host, HostSession } from '../fleet/host.ts';
 import { HostError } from '../fleet/host-error.ts';
-import { examine } from './doctor.ts';
 import { SshFaultDriver } from './ssh-fault-driver.ts';
 
 type Request = { readonly id: number; readonly op: string; readonly body: Record<string, unknown> };
@@ -152,28 +151,5 @@ describe('faults over SSH', () => {
     await driver.apply(cut('b', ['a']), signal);
     await driver.close();
     expect(host.asked.at(-1)).toMatchObject({ op: 'revert', body: { lease_ids: ['f1.b'] } });
-  });
-});
-
-describe('the doctor', () => {
-  const left = { run_id: 'old', lease_id: 'x', what: 'table', in_force: true, matched_packets: null };
-
-  it('heals only when told to, and tells what stands from what could not be seen', async () => {
-    const sick = new FakeHost('sick', ({ body }) =>
-      done({ found: [left], remaining: body.heal === true ? [] : [left] }),
-    );
-    const well = new FakeHost('well', () => done({ found: [], remaining: [] }));
-    const stuck = new FakeHost('stuck', ({ body }) =>
-      body.heal === true
-        ? { ok: false, code: 'NOT_CLEAN', message: 'table stands' }
-        : done({ found: [left], remaining: [left] }),
-    );
-    const hidden = new FakeHost('hidden', () => 'cut');
-    const hosts = [sick, well, stuck, hidden];
-    const states = async (purpose: 'list' | 'heal') =>
-      (await examine(hosts, purpose, signal)).map(({ state }) => state);
-    expect(await states('list')).toEqual(['standing', 'clean', 'standing', 'unknown']);
-    expect(sick.asked.every(({ body }) => body.heal === undefined)).toBe(true);
-    expect(await states('heal')).toEqual(['healed', 'clean', 'standing', 'unknown']);
   });
 });
