@@ -7,6 +7,7 @@ import { realClock } from '../kit/clock.ts';
 import { createSigning } from '../kit/create-signing.ts';
 import { Random } from '../kit/random.ts';
 import { loadIdentity } from '../node/identity/load-identity.ts';
+import { ORIGIN_TREES } from '../node/pubsub/control-frame.ts';
 import { PubSub } from '../node/pubsub/pubsub.ts';
 import { QuicTransport } from '../node/transport/quic-transport.ts';
 import { servePeer } from './gossip-peer.ts';
@@ -26,7 +27,7 @@ await servePeer(async (deliver) => {
   await rm(home, { recursive: true }); // the keys are read; a peer that is killed leaves nothing
   const clock = realClock;
   const transport = new QuicTransport(
-    { bind: { host: '127.0.0.1', port: 0 }, networkId: 'bench' },
+    { bind: { host: '127.0.0.1', port: 0 }, networkId: 'bench', features: [ORIGIN_TREES] },
     { machine, agent, signing, clock, log },
   );
   const random = new Random(Random.freshSeed());

@@ -10,6 +10,8 @@ import { DOCUMENT_BODIES, DOCUMENT_PATHS, type NodeDocumentName } from './api/sc
 import { type DirectEvent, NodeClient, type TopicEvent } from './client.ts';
 import { parseConfig } from './config.ts';
 import { MeshNode, type RunningNode } from './node.ts';
+import { ORIGIN_TREES } from './pubsub/control-frame.ts';
+import { TransportRig } from './transport/transport-rig.ts';
 
 interface Started extends RunningNode {
   readonly node: MeshNode;
@@ -77,6 +79,15 @@ describe('a node by itself', () => {
 
   it.each(DOCUMENTS)('serves the whole %s document before it has met anyone', async (name) => {
     expect(await readStrictly(alone, name)).toMatchObject({ ok: true, boot_id: alone.bootId });
+  });
+
+  it('says in its hello that it keeps a tree for each origin', async () => {
+    await using rig = new TransportRig();
+    const { networkId } = parseConfig('data_dir = "alone"', join(root, 'node.toml'));
+    const { transport } = await rig.node({ networkId });
+    const link = await transport.dial(alone.udpAddress, { signal: AbortSignal.timeout(10_000) });
+    expect(link.features).toEqual([ORIGIN_TREES]);
+    transport.closeLink(link.peerId, 'PeerShutdown');
   });
 
   it('delivers what it publishes to its own subscribers, identical bytes once per publish', async () => {

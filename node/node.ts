@@ -20,6 +20,7 @@ import { LinkProver } from './direct/link-prover.ts';
 import { loadIdentity, type NodeIdentity } from './identity/load-identity.ts';
 import { ReplicatedLog } from './log/replicated-log.ts';
 import { Membership } from './membership/membership.ts';
+import { ORIGIN_TREES } from './pubsub/control-frame.ts';
 import { PubSub } from './pubsub/pubsub.ts';
 import { QuicTransport } from './transport/quic-transport.ts';
 import type { PeerLink, SocketAddress } from './transport/transport.ts';
@@ -100,7 +101,7 @@ export class MeshNode {
       loopbackDatagramBytes: maxDatagramBytes,
     };
     const transport = new QuicTransport(
-      { bind: bindAddress, networkId, ...(tuning && { tuning }) },
+      { bind: bindAddress, networkId, features: [ORIGIN_TREES], ...(tuning && { tuning }) },
       { machine, agent, signing, clock, log },
     );
     const membership = new Membership(this.#config, { transport, clock, random, log });

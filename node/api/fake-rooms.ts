@@ -120,6 +120,7 @@ export function fakeLink(name: string): PeerLink {
     remote: { host: '127.0.0.1', port: 4_000 },
     listenAddress: { host: '127.0.0.1', port: 4_000 },
     establishedAtMs: 0,
+    features: [],
   };
 }
 

@@ -153,6 +153,7 @@ function linkOf(
     remote: address,
     listenAddress: address,
     establishedAtMs: 0,
+    features: [],
   };
 }
 

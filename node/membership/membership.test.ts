@@ -71,6 +71,7 @@ class FakeTransport implements Transport {
       remote: at(port),
       listenAddress: at(port),
       establishedAtMs: 0,
+      features: [],
     };
     this.#links.set(peerId, link);
     this.#emit('Established', link);

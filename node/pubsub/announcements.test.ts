@@ -68,3 +68,14 @@ it('neighbours with another stretch do not flush at the same time', () => {
   other.add(['a'], 'm', TOLD, 0);
   expect(one.dueMs).not.toBe(other.dueMs);
 });
+
+it('batches grow over bursts whatever their rhythm, judged by what they told', () => {
+  const announcements = new Announcements();
+  let frames = 0;
+  for (let nowMs = 0; nowMs < 5_000; nowMs += 1) {
+    if (nowMs % 100 < 6) announcements.add(['b'], `${nowMs}`, TOLD, nowMs);
+    if ((announcements.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs)
+      frames += announcements.flush(nowMs).length;
+  }
+  expect(frames).toBeLessThan(20);
+});

@@ -27,7 +27,6 @@ export class Announcements {
   /** Batches last this share longer, so that neighbours do not tell each other the same at the same time. */
   readonly #stretch: number;
   #batchMs: number = BATCH_MS.shortest;
-  #messages = 0;
   #dueMs: number | undefined;
   dropped = 0;
 
@@ -42,7 +41,6 @@ export class Announcements {
 
   add(peers: readonly PeerId[], id: string, told: Told, nowMs: number): void {
     if (peers.length === 0) return;
-    this.#messages += 1;
     for (const peer of peers) {
       const ids = this.#of(peer);
       if (ids.size >= MAX_PENDING_PER_PEER) {
@@ -79,6 +77,7 @@ export class Announcements {
   /** The IHAVE frames to send now. */
   flush(nowMs: number): { readonly peer: PeerId; readonly frame: ControlFrame }[] {
     const batches: { peer: PeerId; frame: ControlFrame }[] = [];
+    let largest = 0;
     let youngestMs = Number.NEGATIVE_INFINITY;
     for (const [peer, ids] of this.#byPeer) {
       const ripe: [string, Told][] = [];
@@ -86,11 +85,12 @@ export class Announcements {
         if (pending.sinceMs + HEAD_START_MS <= nowMs) ripe.push([id, pending]);
         else youngestMs = Math.max(youngestMs, pending.sinceMs);
       }
+      largest = Math.max(largest, ripe.length);
       for (const frame of ihaveFrames(ripe)) batches.push({ peer, frame });
       for (const [id] of ripe) ids.delete(id);
       if (ids.size === 0) this.#byPeer.delete(peer);
     }
-    this.#pace();
+    this.#pace(largest);
     const isLeft = youngestMs > Number.NEGATIVE_INFINITY;
     this.#dueMs = isLeft
       ? Math.max(youngestMs + HEAD_START_MS, nowMs + this.#batchMs * this.#stretch)
@@ -98,9 +98,9 @@ export class Announcements {
     return batches;
   }
 
-  #pace(): void {
-    const isWorthwhile = this.#messages >= WORTHWHILE_BATCH;
-    this.#messages = 0;
+  /** By what was told, not by what came: what is still too young now is of the next batch. */
+  #pace(largest: number): void {
+    const isWorthwhile = largest >= WORTHWHILE_BATCH;
     this.#batchMs = isWorthwhile
       ? Math.min(BATCH_MS.longest, this.#batchMs * BATCH_GROWTH)
       : Math.max(BATCH_MS.shortest, this.#batchMs / 2);

@@ -32,11 +32,11 @@ export class AntiEntropyRounds {
   }
 
   /** The peer to compare with now, if it is time. */
-  next(peers: ReadonlySet<PeerId>, nowMs: number): PeerId | undefined {
+  next(peers: ReadonlyMap<PeerId, unknown>, nowMs: number): PeerId | undefined {
     if (nowMs < this.dueMs || peers.size === 0) return undefined;
     this.restart(nowMs);
     this.#round += 1;
-    return [...peers][this.#round % peers.size];
+    return [...peers.keys()][this.#round % peers.size];
   }
 }
 

@@ -18,6 +18,11 @@ const KIND = {
   echo: 0x19,
   echoed: 0x1a,
 } as const;
+/** GRAFT and PRUNE of one origin's tree; only for peers that say `ORIGIN_TREES`, since to others these are no frames. */
+const OF_ORIGIN = { graft: 0x1b, prune: 0x1c } as const;
+/** What a node says in its hello when it keeps a tree for each origin, and so takes GRAFT and PRUNE that name one. */
+export const ORIGIN_TREES = 'gossip/origin-trees';
+
 const FIRST_KIND = 0x10;
 const LAST_KIND = 0x3f;
 
@@ -52,8 +57,9 @@ export interface TopicSummary {
 export type ControlFrame =
   | { readonly kind: 'ihave'; readonly topics: readonly TopicAnnouncements[] }
   | { readonly kind: 'iwant'; readonly ids: readonly string[] }
-  | { readonly kind: 'graft'; readonly topic: string }
-  | { readonly kind: 'prune'; readonly topic: string }
+  /** Of one origin's tree, or of all trees of the topic; older versions know the latter only. */
+  | { readonly kind: 'graft'; readonly topic: string; readonly origin?: AgentId | undefined }
+  | { readonly kind: 'prune'; readonly topic: string; readonly origin?: AgentId | undefined }
   | { readonly kind: 'summary'; readonly topics: readonly TopicSummary[] }
   | { readonly kind: 'buckets'; readonly topic: string; readonly setHashes: readonly string[] }
   | {
@@ -91,11 +97,13 @@ const KINDS_BY_BYTE = new Map<number, ControlFrame['kind']>([
   [KIND.key, 'key'],
   [KIND.echo, 'echo'],
   [KIND.echoed, 'echoed'],
+  [OF_ORIGIN.graft, 'graft'],
+  [OF_ORIGIN.prune, 'prune'],
 ]);
 
 export function encodeControl(frame: ControlFrame): Uint8Array {
   const writer = new ByteWriter();
-  writer.u8(KIND[frame.kind]);
+  writer.u8(byteOf(frame));
   switch (frame.kind) {
     case 'ihave':
       writer.u16(frame.topics.length);
@@ -108,6 +116,7 @@ export function encodeControl(frame: ControlFrame): Uint8Array {
     case 'graft':
     case 'prune':
       writer.text(frame.topic);
+      if (frame.origin !== undefined) writer.bytes(fromHex(frame.origin));
       break;
     case 'summary':
       writer.u16(frame.topics.length);
@@ -144,20 +153,27 @@ export function decodeControl(bytes: Uint8Array): ControlFrame {
   const byte = reader.u8('kind');
   const kind = KINDS_BY_BYTE.get(byte);
   if (kind === undefined) throw new BytesError('kind', `0x${byte.toString(16)} is unknown`);
-  const frame = readBody(kind, reader);
+  const frame = readBody(kind, byte, reader);
   reader.end(kind);
   return frame;
 }
 
-function readBody(kind: ControlFrame['kind'], reader: ByteReader): ControlFrame {
+function byteOf(frame: ControlFrame): number {
+  const isOfOrigin = (frame.kind === 'graft' || frame.kind === 'prune') && frame.origin !== undefined;
+  return isOfOrigin ? OF_ORIGIN[frame.kind] : KIND[frame.kind];
+}
+
+function readBody(kind: ControlFrame['kind'], byte: number, reader: ByteReader): ControlFrame {
   switch (kind) {
     case 'ihave':
       return { kind, topics: readIhave(reader) };
     case 'iwant':
       return { kind, ids: repeat(reader, MAX_IDS_PER_FRAME, () => readId(reader)) };
     case 'graft':
-    case 'prune':
-      return { kind, topic: readTopic(reader) };
+    case 'prune': {
+      const topic = readTopic(reader);
+      return byte === KIND[kind] ? { kind, topic } : { kind, topic, origin: readId(reader) };
+    }
     case 'summary':
       return {
         kind,

@@ -53,7 +53,7 @@ describe('while one topic is flooded', () => {
 
   it('repair of another topic does not wait until the flood is repaired', () => {
     const core = new PlumTree();
-    core.peerUp('peer', 1, 0);
+    core.peerUp('peer', 'perOrigin', 0);
     expect(askedWhen(core, 'flood', 0, 2_000)).toHaveLength(128);
     expect(askedWhen(core, 'flood', 2_000, 2_000)).toEqual([]);
     const quiet = Array.from({ length: 10 }, (_, at) => idOf(4_000 + at));
@@ -62,7 +62,7 @@ describe('while one topic is flooded', () => {
 
   it('what is missing of another topic is not forgotten for the flood', () => {
     const core = new PlumTree();
-    core.peerUp('peer', 1, 0);
+    core.peerUp('peer', 'perOrigin', 0);
     expect(askedWhen(core, 'quiet', 0, 1)).toEqual([idOf(0)]);
     askedWhen(core, 'flood', 1, 8_000);
     const askedAgain = askedWhen(core, 'flood', 8_001, 8_000, 1_000);

@@ -1,6 +1,7 @@
 import type { PeerId } from '../transport/transport.ts';
 import type { ControlFrame } from './control-frame.ts';
 import type { HeldMessage } from './message-cache.ts';
+import type { TreeName } from './tree-links.ts';
 
 /** What the driver is to do. `push` sends one frame to all of `peers`; `reply` gives a cached message to one. */
 export type GossipEffect =
@@ -10,12 +11,12 @@ export type GossipEffect =
 
 export const NOTHING: readonly GossipEffect[] = [];
 
-export function graft(peer: PeerId, topic: string): GossipEffect {
-  return { type: 'control', peer, frame: { kind: 'graft', topic } };
+export function graft(peer: PeerId, { topic, origin }: TreeName): GossipEffect {
+  return { type: 'control', peer, frame: { kind: 'graft', topic, origin } };
 }
 
-export function prune(peer: PeerId, topic: string): GossipEffect {
-  return { type: 'control', peer, frame: { kind: 'prune', topic } };
+export function prune(peer: PeerId, { topic, origin }: TreeName): GossipEffect {
+  return { type: 'control', peer, frame: { kind: 'prune', topic, origin } };
 }
 
 export function toOne(peer: PeerId, frames: readonly ControlFrame[]): readonly GossipEffect[] {

@@ -159,7 +159,7 @@ export class Inbound {
     const { hops } = header;
     // The one copy of the message: it outlives the transport's buffer, and serves the cache, peers and subscribers.
     const forward = rewriteHeader(frame, { hops: hops + 1, ageMs: header.ageMs });
-    const held = { id, topic, hops, bornAtMs: nowMs - header.ageMs, frame: forward };
+    const held = { id, topic, origin, hops, bornAtMs: nowMs - header.ageMs, frame: forward };
     driver.run(core.received(link.peerId, held, nowMs));
     for (const late of this.pending.settle(id)) driver.run(core.duplicate(late.link.peerId, id, nowMs));
     const payload = forward

@@ -1,5 +1,6 @@
 import type { Clock } from '../../kit/clock.ts';
 import type { LinkEvent, PeerId, PeerLink, Transport } from '../transport/transport.ts';
+import { ORIGIN_TREES } from './control-frame.ts';
 import type { CoreDriver } from './core-driver.ts';
 import type { OriginKeys } from './origin-keys.ts';
 import type { Outbound } from './outbound.ts';
@@ -58,6 +59,7 @@ export class LinkFollower {
     const { clock, keys, driver, core } = this.#modules;
     this.#generations.set(link.peerId, link.generation);
     keys.link(link.agentId, link.agentPublicKey);
-    driver.run(core.peerUp(link.peerId, null, clock.nowMs()));
+    const trees = link.features.includes(ORIGIN_TREES) ? 'perOrigin' : 'shared';
+    driver.run(core.peerUp(link.peerId, trees, clock.nowMs()));
   }
 }

@@ -5,7 +5,6 @@ import type { Cooling } from './cooling.ts';
 import { type EchoOutcome, EchoWatch } from './echo-watch.ts';
 import type { GossipEffect } from './gossip-effect.ts';
 import { PeerTallies } from './peer-tally.ts';
-import type { TopicLinks } from './topic-links.ts';
 import { type Priority, priorityOf } from './topic-priority.ts';
 import type { TopicTable } from './topic-table.ts';
 import type { TreeRoles } from './tree-roles.ts';
@@ -84,11 +83,11 @@ export class LinkHealth {
 
   /** Of the resting links those that this one message is to be tried with. */
   probesFor(
-    links: TopicLinks,
     message: { readonly id: string; readonly topic: string },
     { isNeeded, nowMs }: { readonly isNeeded: (peer: PeerId) => boolean; readonly nowMs: number },
   ): PeerId[] {
-    if (links.restingCount === 0) return [];
+    const links = this.#modules.topics.get(message.topic);
+    if (!links || links.restingCount === 0) return [];
     const probes: PeerId[] = [];
     for (const peer of links.peers()) {
       if (!links.isResting(peer) || !isNeeded(peer)) continue;

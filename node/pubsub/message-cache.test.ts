@@ -10,6 +10,7 @@ const idOf = (at: number) => sha256Hex(`${at}`);
 const message = (at: number, { topic = 't', bornAtMs = at, bytes = 100 } = {}) => ({
   id: idOf(at),
   topic,
+  origin: 'o',
   hops: 1,
   bornAtMs,
   frame: new Uint8Array(bytes),
@@ -77,7 +78,7 @@ describe('id set', () => {
 describe('seen ids', () => {
   it('keeps ids past the age of every cache, and counts those that had to go young', () => {
     const seen = new SeenIds(3);
-    const how = { topic: 't', from: null, hops: 0, asked: null, announcedAtMs: null };
+    const how = { topic: 't', origin: 'o', from: null, hops: 0, asked: null, announcedAtMs: null };
     for (let at = 0; at < 4; at += 1) seen.add(idOf(at), { ...how, atMs: at });
     expect([seen.has(idOf(0)), seen.has(idOf(1)), seen.evictedYoung]).toEqual([false, true, 1]);
     seen.expire(120_000);

@@ -1,10 +1,11 @@
-import type { PeerId } from '../transport/transport.ts';
+import type { AgentId, PeerId } from '../transport/transport.ts';
 import { IdSet } from './id-set.ts';
 
 /** A verified message as the core keeps it; `frame` is what is sent to the next hop. */
 export interface HeldMessage {
   readonly id: string;
   readonly topic: string;
+  readonly origin: AgentId;
   /** Links crossed on the way here, 0 for our own. */
   readonly hops: number;
   /** When the origin published it, on this node's monotonic clock. */

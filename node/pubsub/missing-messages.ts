@@ -44,12 +44,10 @@ interface Missing {
   patienceEndsMs: number;
 }
 
-/** One question to put: with `attempt` 2 and up the announcer is grafted too. */
+/** One question to put. */
 export interface Ask {
   readonly peer: PeerId;
   readonly id: string;
-  readonly topic: string;
-  readonly attempt: number;
 }
 
 export interface FoundMessage {
@@ -58,6 +56,8 @@ export interface FoundMessage {
   readonly lead: Lead | null;
   readonly announcers: ReadonlySet<PeerId>;
   readonly asked: ReadonlySet<PeerId>;
+  /** Questions that were put. */
+  readonly questions: number;
 }
 
 interface PeerState {
@@ -206,7 +206,8 @@ export class MissingMessages {
       const state = this.#peers.get(peer);
       state?.answered.add(1, nowMs);
     }
-    return { announcedAtMs: missing.announcedAtMs, lead, announcers, asked };
+    const { announcedAtMs, attempts: questions } = missing;
+    return { announcedAtMs, lead, announcers, asked, questions };
   }
 
   /** The questions whose time has come. */
@@ -245,7 +246,7 @@ export class MissingMessages {
       missing.dueMs = missing.patienceEndsMs + alone;
       count(state, missing.topic, 1);
       state.asked.add(1, nowMs);
-      asks.push({ peer: announcer.peer, id, topic: missing.topic, attempt: missing.attempts });
+      asks.push({ peer: announcer.peer, id });
       return;
     }
     if (willing) {

@@ -9,6 +9,7 @@ const idOf = (at: number) => sha256Hex(`${at}`);
 const message = (at: number, hops = 1, bornAtMs = 0) => ({
   id: idOf(at),
   topic: TOPIC,
+  origin: 'o',
   hops,
   bornAtMs,
   frame: new Uint8Array(9),
@@ -20,7 +21,7 @@ const ihave = (hops: number, ...ats: number[]): ControlFrame => ({
 
 function coreWith(...peers: string[]): PlumTree {
   const core = new PlumTree();
-  for (const peer of peers) core.peerUp(peer, 10, 0);
+  for (const peer of peers) core.peerUp(peer, 'perOrigin', 0);
   return core;
 }
 
@@ -109,7 +110,7 @@ describe('the tree', () => {
   it('sends no second GRAFT over a link before its back-off is over', () => {
     const core = coreWith('a', 'b', 'c');
     core.received('a', message(1), 0);
-    const links = core.topics.get(TOPIC);
+    const links = core.topics.get(TOPIC)?.treeOf('o');
     const grafted: number[] = [];
     for (let nowMs = 0; nowMs < 60_000; nowMs += 100) {
       links?.prune('b', nowMs);
@@ -250,8 +251,8 @@ describe('anti-entropy', () => {
       const [a, b] = [new PlumTree(), new PlumTree()];
       for (let at = 0; at < count; at += 1) a.published(message(at, 0), 0);
       for (let at = 0; at < count; at += 1) b.published(message(10_000 + at, 0), 0);
-      b.peerUp('a', 1, 0);
-      const said = converse(a, b, a.peerUp('b', 1, 0), 10);
+      b.peerUp('a', 'perOrigin', 0);
+      const said = converse(a, b, a.peerUp('b', 'perOrigin', 0), 10);
       for (let rounds = 0; rounds < 60; rounds += 1) {
         const nowMs = 100 + rounds * 100;
         said.push(...converse(a, b, a.tick(nowMs), nowMs));

@@ -4,7 +4,7 @@ import { ControlAllowance } from './control-allowance.ts';
 import type { ControlFrame } from './control-frame.ts';
 import { Cooling } from './cooling.ts';
 import { MAX_HOPS } from './eager-frame.ts';
-import { type GossipEffect, graft, NOTHING, prune } from './gossip-effect.ts';
+import { type GossipEffect, NOTHING } from './gossip-effect.ts';
 import { LinkHealth } from './link-health.ts';
 import { type HeldMessage, MessageCache } from './message-cache.ts';
 import { DEFAULT_PLUMTREE_LIMITS, type PlumTreeLimits } from './plumtree-limits.ts';
@@ -12,8 +12,9 @@ import { Reconciliation } from './reconciliation.ts';
 import { Repair } from './repair.ts';
 import { type Score, scoreOf } from './score.ts';
 import { SeenIds, type SeenMessage } from './seen-ids.ts';
-import type { TopicLinks } from './topic-links.ts';
+import type { TreesOfPeer } from './topic-links.ts';
 import { TopicTable } from './topic-table.ts';
+import type { TreeLinks } from './tree-links.ts';
 import { TreeRoles } from './tree-roles.ts';
 import { TreeUpkeep } from './tree-upkeep.ts';
 
@@ -21,11 +22,11 @@ const MAINTAIN_EVERY_MS = 5_000;
 const DEFAULT_RTT_MS = 40;
 
 /**
- * PlumTree (Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, 2007) over the links that are up: payloads along
- * eager links, announcements along lazy ones, repair by IWANT and GRAFT, anti-entropy beneath, and links that are too
- * slow for the tree kept out of it. A pure core: events and the time go in, effects come out; it owns no timer, socket,
- * clock or randomness. One driver is `PubSub`, another the simulator. Control frames of kind `keyWant` and `key` are
- * not its business.
+ * PlumTree (Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, 2007) over the links that are up, with a tree for each
+ * topic and origin: payloads along eager links, announcements along lazy ones, repair by IWANT and GRAFT, anti-entropy
+ * beneath, and links that are too slow kept out of the trees. A pure core: events and the time go in, effects come out;
+ * it owns no timer, socket, clock or randomness. One driver is `PubSub`, another the simulator. Control frames of kind
+ * `keyWant` and `key` are not its business.
  */
 export class PlumTree {
   readonly topics: TopicTable;
@@ -45,20 +46,15 @@ export class PlumTree {
     this.#announcements = new Announcements((firstRound % 64) / 64);
     this.cache = new MessageCache(limits.cache);
     this.#seen = new SeenIds(limits.maxSeen);
-    this.topics = new TopicTable({
-      maxTopics: limits.maxTopics,
-      idleTtlMs: limits.topicIdleTtlMs,
-      onForget: (topic) => {
-        this.cache.forgetTopic(topic);
-        this.cooling.forgetTopic(topic);
-      },
+    this.topics = new TopicTable(limits, (topic) => {
+      this.cache.forgetTopic(topic);
+      this.cooling.forgetTopic(topic);
     });
     const { topics, cache, cooling } = this;
     this.#roles = new TreeRoles({ topics, cooling });
     this.health = new LinkHealth({ topics, cooling, roles: this.#roles });
     this.reconciliation = new Reconciliation({ firstRound }, { topics, cache });
     this.#repair = new Repair({
-      topics,
       cache,
       seen: this.#seen,
       announcements: this.#announcements,
@@ -66,6 +62,7 @@ export class PlumTree {
     });
     this.#upkeep = new TreeUpkeep({
       topics,
+      roles: this.#roles,
       standing: (peer, topic, nowMs) => ({
         score: this.score(peer, topic, nowMs).score,
         unconfirmed: this.health.tallies.of(peer, topic).unconfirmed.at(nowMs),
@@ -85,7 +82,7 @@ export class PlumTree {
       missingDropped: this.#repair.missing.dropped,
       missingGaveUp: this.#repair.missing.gaveUp,
       controlRefused: this.#allowance.refused,
-      topicsEvicted: this.topics.evicted,
+      ...this.topics.losses(),
       talliesForgotten: this.health.tallies.forgotten,
       timeoutsForgotten: this.cooling.forgotten,
       topicsUncovered: this.health.uncovered,
@@ -100,9 +97,9 @@ export class PlumTree {
   }
 
   /** A link came up, or a new connection took its place: frames may have been lost, so both sides compare caches. */
-  peerUp(peer: PeerId, rttMs: number | null, nowMs: number): readonly GossipEffect[] {
-    this.#repair.missing.peerUp(peer, rttMs ?? DEFAULT_RTT_MS);
-    this.topics.peerUp(peer);
+  peerUp(peer: PeerId, trees: TreesOfPeer, nowMs: number): readonly GossipEffect[] {
+    this.#repair.missing.peerUp(peer, DEFAULT_RTT_MS);
+    this.topics.peerUp(peer, trees);
     this.health.peerUp(peer, nowMs);
     return this.reconciliation.open(peer, nowMs);
   }
@@ -113,7 +110,8 @@ export class PlumTree {
     this.#announcements.treeBroke(nowMs);
     this.#allowance.forget(peer);
     this.health.peerDown(peer);
-    return this.topics.peerDown(peer).flatMap(([topic, links]) => this.#roles.adopt(topic, links, nowMs));
+    this.topics.peerDown(peer);
+    return this.#roles.adoptAll(nowMs);
   }
 
   score(peer: PeerId, topic: string, nowMs: number): Score {
@@ -127,10 +125,10 @@ export class PlumTree {
 
   /** Our own message goes out. */
   published(message: HeldMessage, nowMs: number): readonly GossipEffect[] {
-    const links = this.topics.use(message.topic, nowMs);
-    const adopted = links.eagerCount === 0 ? this.#roles.adopt(message.topic, links, nowMs) : NOTHING;
+    const tree = this.topics.use(message, nowMs);
+    const adopted = tree.eagerCount === 0 ? this.#roles.adopt(message.topic, nowMs) : NOTHING;
     this.#keep(message, { from: null, asked: null, announcedAtMs: null }, nowMs);
-    return [...this.#spread(message, links, { from: null, known: null }, nowMs), ...adopted];
+    return [...this.#spread(message, tree, { from: null, known: null }, nowMs), ...adopted];
   }
 
   /** A copy is being verified: others need not be asked yet. */
@@ -157,17 +155,17 @@ export class PlumTree {
     const found = this.#repair.missing.take(message.id, peer, nowMs);
     if (found?.lead === 'digest') this.reconciliation.repairedBy(peer);
     const isAnswer = found?.asked.has(peer) ?? false;
-    const links = this.topics.use(message.topic, nowMs);
+    const tree = this.topics.use(message, nowMs);
     const announcedAtMs = found?.announcedAtMs ?? null;
     this.#keep(message, { from: peer, asked: found?.asked ?? null, announcedAtMs }, nowMs);
-    effects.push(...this.#spread(message, links, { from: peer, known: found?.announcers ?? null }, nowMs));
+    effects.push(...this.#spread(message, tree, { from: peer, known: found?.announcers ?? null }, nowMs));
     if (isAnswer) {
-      if (links.repairedBy(peer) && links.graft(peer, nowMs)) effects.push(graft(peer, message.topic));
-      return effects;
+      const isEarned = tree.repairedBy(peer, found?.questions ?? 0);
+      return isEarned ? effects.concat(this.#roles.graft(peer, message, nowMs)) : effects;
     }
     this.#repair.cameByTree(found, nowMs);
     // The peer holds the link eager; so do we, unless this left it before our PRUNE came.
-    if (links.role(peer) === 'lazy' && links.isPruneSettled(peer, nowMs)) links.setRole(peer, 'eager');
+    if (tree.role(peer) === 'lazy' && tree.isPruneSettled(peer, nowMs)) this.#roles.follow(peer, message);
     return effects;
   }
 
@@ -182,10 +180,10 @@ export class PlumTree {
       this.#repair.lateness.treeCameLate(nowMs - seen.announcedAtMs); // repair was hasty; this copy is the tree's
       return heard;
     }
-    const links = this.topics.get(seen.topic);
-    if (!links?.isRedundant(peer, seen.from, nowMs)) return heard;
-    links.prune(peer, nowMs);
-    return [...heard, prune(peer, seen.topic)];
+    const tree = this.topics.get(seen.topic)?.treeOf(seen.origin);
+    return tree?.isRedundant(peer, seen.from, nowMs)
+      ? heard.concat(this.#roles.prune(peer, seen, nowMs))
+      : heard;
   }
 
   /** A control frame of a verified peer. */
@@ -249,9 +247,9 @@ export class PlumTree {
         this.#announcements.treeMissed(nowMs);
         return this.#repair.answer(peer, frame.ids);
       case 'graft':
-        return this.#roles.graftedBy(peer, frame.topic, nowMs);
+        return this.#roles.graftedBy(peer, frame, nowMs);
       case 'prune':
-        return this.#roles.prunedBy(peer, frame.topic, nowMs);
+        return this.#roles.prunedBy(peer, frame, nowMs);
       case 'echo':
         return [{ type: 'control', peer, frame: { kind: 'echoed', number: frame.number } }];
       case 'echoed':
@@ -273,25 +271,26 @@ export class PlumTree {
     nowMs: number,
   ): void {
     if (this.cache.count === 0) this.reconciliation.begin(nowMs);
-    this.#seen.add(message.id, { ...how, topic: message.topic, hops: message.hops, atMs: nowMs });
+    const { id, topic, origin, hops } = message;
+    this.#seen.add(id, { ...how, topic, origin, hops, atMs: nowMs });
     this.cache.add(message, nowMs);
   }
 
   #spread(
     message: HeldMessage,
-    links: TopicLinks,
+    tree: TreeLinks,
     { from, known }: { readonly from: PeerId | null; readonly known: ReadonlySet<PeerId> | null },
     nowMs: number,
   ): GossipEffect[] {
     if (message.hops >= MAX_HOPS) return [];
-    const { eager, lazy } = links.split(from);
+    const { eager, lazy } = tree.split(from);
     const isUntold = (peer: PeerId) => !known?.has(peer);
     const told = { topic: message.topic, hops: message.hops };
     this.#announcements.add(known ? lazy.filter(isUntold) : lazy, message.id, told, nowMs);
     const pushed = known ? eager.filter(isUntold) : eager;
     this.health.pushed(message.topic, pushed, nowMs);
     const isNeeded = (peer: PeerId) => peer !== from && isUntold(peer);
-    const tried = this.health.probesFor(links, message, { isNeeded, nowMs });
+    const tried = this.health.probesFor(message, { isNeeded, nowMs });
     const peers = tried.length === 0 ? pushed : [...pushed, ...tried];
     return peers.length === 0 ? [] : [{ type: 'push', message, peers }];
   }

@@ -251,9 +251,10 @@ export class PubSub {
     const proof = await this.#signer.proofFor(id, body.payload.length, signal);
     const frame = eagerFrame({ hops: 1, ageMs: 0 }, { ...body, id, proof });
     const nowMs = this.#modules.clock.nowMs();
-    const effects = this.#core.published({ id, topic: body.topic, hops: 0, bornAtMs: nowMs, frame }, nowMs);
+    const { topic, origin } = body;
+    const effects = this.#core.published({ id, topic, origin, hops: 0, bornAtMs: nowMs, frame }, nowMs);
     const offered = effects.reduce((sum, one) => sum + (one.type === 'push' ? one.peers.length : 0), 0);
-    this.#counters.fannedOut(body.topic, offered, this.#driver.run(effects));
+    this.#counters.fannedOut(topic, offered, this.#driver.run(effects));
   }
 
   #checkPublish(topic: string, payload: Uint8Array): void {

@@ -14,6 +14,7 @@ const link: PeerLink = {
   remote: address,
   listenAddress: address,
   establishedAtMs: 0,
+  features: [],
 };
 const other: PeerLink = { ...link, peerId: 'cc' };
 const frame = Uint8Array.of(1);

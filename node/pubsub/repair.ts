@@ -1,11 +1,10 @@
 import type { PeerId } from '../transport/transport.ts';
 import type { Announcements } from './announcements.ts';
 import type { Announcement } from './control-frame.ts';
-import { type GossipEffect, graft, iwantFrames } from './gossip-effect.ts';
+import { type GossipEffect, iwantFrames } from './gossip-effect.ts';
 import type { MessageCache } from './message-cache.ts';
 import { type FoundMessage, type Lead, MissingMessages } from './missing-messages.ts';
 import type { SeenIds } from './seen-ids.ts';
-import type { TopicTable } from './topic-table.ts';
 import { TreeLateness } from './tree-lateness.ts';
 import type { TreeRoles } from './tree-roles.ts';
 
@@ -13,7 +12,6 @@ import type { TreeRoles } from './tree-roles.ts';
 const OPTIMISE_HOPS = 3;
 
 interface RepairModules {
-  readonly topics: TopicTable;
   readonly cache: MessageCache;
   readonly seen: SeenIds;
   readonly announcements: Announcements;
@@ -53,15 +51,7 @@ export class Repair {
 
   /** The questions that are due. */
   ask(nowMs: number): GossipEffect[] {
-    const asks = this.missing.asks(nowMs);
-    if (asks.length === 0) return [];
-    const effects: GossipEffect[] = [];
-    for (const { peer, topic, attempt } of asks) {
-      // The first announcer did not answer and neither did the tree: the next one becomes part of it.
-      const isGrafted = attempt > 1 && this.#modules.topics.get(topic)?.graft(peer, nowMs);
-      if (isGrafted) effects.push(graft(peer, topic));
-    }
-    return effects.concat(iwantFrames(asks));
+    return iwantFrames(this.missing.asks(nowMs));
   }
 
   /** What of the `ids` we still have goes to the peer that asks for them. */

@@ -4,7 +4,7 @@ import type { Suppression } from './cooling.ts';
 import type { PlumTree } from './plumtree.ts';
 import { ELIGIBLE_SCORE } from './score.ts';
 import type { Moment } from './suppression-rows.ts';
-import type { LinkRole } from './topic-links.ts';
+import type { LinkRole } from './tree-links.ts';
 
 type PubsubStages = GossipDocument['pubsub_stages'];
 
@@ -20,9 +20,9 @@ export function scoreDocuments(
   for (const [topic, links] of core.topics.entries()) {
     const peers: PubsubStages['peer_scores_by_topic'][string] = {};
     byTopic.set(topic, peers);
-    for (const [peer, { role }] of links.roles()) {
+    for (const peer of links.peers()) {
       const suppression = core.cooling.suppression(peer, topic, nowMs);
-      const row = scoreRow(core, { peer, topic, role: roleOf(role, suppression) }, nowMs);
+      const row = scoreRow(core, { peer, topic, role: roleOf(links.role(peer), suppression) }, nowMs);
       rows.push(row);
       peers[peer] = {
         role: row.role,

@@ -1,8 +1,9 @@
-import type { PeerId } from '../transport/transport.ts';
+import type { AgentId, PeerId } from '../transport/transport.ts';
 
 /** How the first verified copy of a message came. */
 export interface SeenMessage {
   readonly topic: string;
+  readonly origin: AgentId;
   /** Who sent the first copy; `null` for our own. */
   readonly from: PeerId | null;
   readonly hops: number;

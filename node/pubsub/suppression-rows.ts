@@ -44,7 +44,7 @@ export function suppressionDocuments(
       [...byTopic].map(([topic, pairs]) => [topic, pairs.map(([peer]) => peer)]),
     ),
     admission_state_by_peer: Object.fromEntries(
-      [...core.topics.peers].map((peer) => {
+      [...core.topics.peers.keys()].map((peer) => {
         const states = (statesByPeer.get(peer) ?? []).map(([, , { state }]) => state);
         return [peer, admissionOf(states, outbound.depths(peer) ?? {})];
       }),

@@ -1,34 +1,53 @@
-import type { PeerId } from '../transport/transport.ts';
-import { TopicLinks } from './topic-links.ts';
+import { BoundedMap } from '../../kit/bounded.ts';
+import type { AgentId, PeerId } from '../transport/transport.ts';
+import type { PlumTreeLimits } from './plumtree-limits.ts';
+import { TopicLinks, type TreesOfPeer } from './topic-links.ts';
+import type { TreeLinks } from './tree-links.ts';
 
-interface TopicTableOptions {
-  readonly maxTopics: number;
-  readonly idleTtlMs: number;
-  /** Called for every topic that is let go, idle or to make room. */
-  readonly onForget: (topic: string) => void;
-}
+const MAX_PUBLISHED_ONCE = 4_096;
+/** When there are as many trees as there may be, one that carried nothing for this long makes room. */
+const TREE_YIELDS_AFTER_MS = 60_000;
+
+type TopicLimits = Pick<PlumTreeLimits, 'maxTopics' | 'maxTrees' | 'topicIdleTtlMs'>;
 
 /**
  * The topics of this node and their links. There is no interest to announce: every node relays every topic, and a
  * message reaches a node whether or not someone subscribes there. A topic exists from its first message until it has
- * been idle for its time to live; past the bound the one unused longest makes room.
+ * been idle for its time to live; past the bound the one unused longest makes room. So it is with the trees of origins,
+ * but a tree in use yields to no newcomer: that one shares the topic's common tree, or both would be rebuilt for ever.
  */
 export class TopicTable {
-  readonly #options: TopicTableOptions;
+  readonly #limits: TopicLimits;
+  readonly #onForget: (topic: string) => void;
   readonly #topics = new Map<string, TopicLinks>();
-  readonly #peers = new Set<PeerId>();
-  evicted = 0;
+  readonly #peers = new Map<PeerId, TreesOfPeer>();
+  /** Origins and topics that have no tree yet; past the bound the oldest begins anew. */
+  readonly #publishedOnce = new BoundedMap<string, true>({ max: MAX_PUBLISHED_ONCE });
+  #trees = 0;
+  /** No tree can yield before this. */
+  #treesBusyUntilMs = Number.NEGATIVE_INFINITY;
+  #topicsEvicted = 0;
+  #treesEvicted = 0;
+  #treesRefused = 0;
 
-  constructor(options: TopicTableOptions) {
-    this.#options = options;
+  /** `onForget` is called for every topic that is let go, idle or to make room. */
+  constructor(limits: TopicLimits, onForget: (topic: string) => void) {
+    this.#limits = limits;
+    this.#onForget = onForget;
   }
 
   get size(): number {
     return this.#topics.size;
   }
 
-  get peers(): ReadonlySet<PeerId> {
+  get peers(): ReadonlyMap<PeerId, TreesOfPeer> {
     return this.#peers;
+  }
+
+  /** What made room, and how often an origin got no tree because none could. */
+  losses() {
+    const [topicsEvicted, treesEvicted] = [this.#topicsEvicted, this.#treesEvicted];
+    return { topicsEvicted, treesEvicted, treesRefused: this.#treesRefused } as const;
   }
 
   entries(): MapIterator<[string, TopicLinks]> {
@@ -39,38 +58,45 @@ export class TopicTable {
     return this.#topics.get(topic);
   }
 
-  /** The topic's links, made now if it is new. */
-  use(topic: string, nowMs: number): TopicLinks {
-    let links = this.#topics.get(topic);
-    if (!links) {
-      if (this.#topics.size >= this.#options.maxTopics) this.#forgetLeastUsed();
-      links = new TopicLinks(this.#peers, nowMs);
-      this.#topics.set(topic, links);
-    }
+  /** The tree for a message of this origin, made now if it or its topic is new. */
+  use({ topic, origin }: { readonly topic: string; readonly origin: AgentId }, nowMs: number): TreeLinks {
+    const known = this.#topics.get(topic);
+    const links = known ?? this.#add(topic, nowMs);
     links.lastUsedMs = nowMs;
-    return links;
+    let tree = links.treeOf(origin);
+    const isWorthwhile = tree === links.shared && (!known || this.#publishesAgain(`${origin} ${topic}`));
+    if (isWorthwhile && this.#hasRoomForTree(nowMs)) {
+      tree = links.plant(origin);
+      this.#trees += 1;
+    }
+    tree.lastUsedMs = nowMs;
+    return tree;
   }
 
-  peerUp(peer: PeerId): void {
-    this.#peers.add(peer);
+  peerUp(peer: PeerId, trees: TreesOfPeer): void {
+    this.#peers.set(peer, trees);
     for (const links of this.#topics.values()) links.peerUp(peer);
   }
 
-  /** Forgets the peer; gives the topics that have no eager link left. */
-  peerDown(peer: PeerId): [string, TopicLinks][] {
+  peerDown(peer: PeerId): void {
     this.#peers.delete(peer);
-    const orphans: [string, TopicLinks][] = [];
-    for (const [topic, links] of this.#topics) {
-      links.peerDown(peer);
-      if (links.eagerCount === 0) orphans.push([topic, links]);
-    }
-    return orphans;
+    for (const links of this.#topics.values()) links.peerDown(peer);
   }
 
   expire(nowMs: number): void {
-    for (const [topic, { lastUsedMs }] of this.#topics) {
-      if (nowMs - lastUsedMs >= this.#options.idleTtlMs) this.#forget(topic);
+    const isIdle = ({ lastUsedMs }: TreeLinks | TopicLinks) =>
+      nowMs - lastUsedMs >= this.#limits.topicIdleTtlMs;
+    for (const [topic, links] of this.#topics) {
+      if (isIdle(links)) this.#forget(topic);
+      else for (const tree of links.originTrees()) if (isIdle(tree)) this.#fell(tree);
     }
+  }
+
+  #add(topic: string, nowMs: number): TopicLinks {
+    if (this.#topics.size >= this.#limits.maxTopics) this.#forgetLeastUsed();
+    const links = new TopicLinks(topic, this.#peers, nowMs);
+    this.#topics.set(topic, links);
+    return links;
   }
 
   #forgetLeastUsed(): void {
@@ -80,12 +106,47 @@ export class TopicTable {
       if (lastUsedMs < leastMs) [least, leastMs] = [topic, lastUsedMs];
     }
     if (least === undefined) return;
-    this.evicted += 1;
+    this.#topicsEvicted += 1;
     this.#forget(least);
   }
 
+  /** A tree begins with a copy along every link, which is too much for one message only. */
+  #publishesAgain(name: string): boolean {
+    if (this.#publishedOnce.delete(name)) return true;
+    this.#publishedOnce.set(name, true);
+    return false;
+  }
+
+  #hasRoomForTree(nowMs: number): boolean {
+    if (this.#trees < this.#limits.maxTrees) return true;
+    const idlest = nowMs < this.#treesBusyUntilMs ? undefined : this.#idlestTree();
+    if (idlest) this.#treesBusyUntilMs = idlest.lastUsedMs + TREE_YIELDS_AFTER_MS;
+    if (!idlest || nowMs < this.#treesBusyUntilMs) {
+      this.#treesRefused += 1;
+      return false;
+    }
+    this.#treesEvicted += 1;
+    this.#fell(idlest);
+    return true;
+  }
+
+  #idlestTree(): TreeLinks | undefined {
+    let idlest: TreeLinks | undefined;
+    for (const links of this.#topics.values()) {
+      for (const tree of links.originTrees()) {
+        if (tree.lastUsedMs < (idlest?.lastUsedMs ?? Number.POSITIVE_INFINITY)) idlest = tree;
+      }
+    }
+    return idlest;
+  }
+
+  #fell({ name: { topic, origin } }: TreeLinks): void {
+    if (origin !== undefined && this.#topics.get(topic)?.fell(origin)) this.#trees -= 1;
+  }
+
   #forget(topic: string): void {
+    this.#trees -= this.#topics.get(topic)?.originTreeCount ?? 0;
     this.#topics.delete(topic);
-    this.#options.onForget(topic);
+    this.#onForget(topic);
   }
 }

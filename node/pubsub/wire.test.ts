@@ -55,6 +55,7 @@ const controlFrames: fc.Arbitrary<ControlFrame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('iwant' as const), ids: fc.array(hex(32), { maxLength: 30 }) }),
   fc.record({ kind: fc.constantFrom('graft' as const, 'prune' as const), topic: topics }),
+  fc.record({ kind: fc.constantFrom('graft' as const, 'prune' as const), topic: topics, origin: hex(32) }),
   fc.record({
     kind: fc.constant('summary' as const),
     topics: fc.array(fc.record({ topic: topics, count: fc.nat(), setHash: hex(8) }), { maxLength: 5 }),
@@ -181,6 +182,8 @@ describe('a control frame', () => {
     [{ kind: 'iwant', ids: [id] }, `110001${id}`],
     [{ kind: 'graft', topic: 't' }, `12${t}`],
     [{ kind: 'prune', topic: 't' }, `13${t}`],
+    [{ kind: 'graft', topic: 't', origin: id }, `1b${t}${id}`],
+    [{ kind: 'prune', topic: 't', origin: id }, `1c${t}${id}`],
     [
       { kind: 'summary', topics: [{ topic: 't', count: 2, setHash: '0123456789abcdef' }] },
       `140001${t}000000020123456789abcdef`,

@@ -28,16 +28,23 @@ export function measureSpread(journeys: Journeys, peers: number) {
   };
 }
 
-/** Links that one side holds eager and the other lazy for `topic`, as `[eager side, lazy side]`. */
+/**
+ * Links that one side holds eager and the other lazy in a tree of `topic`, as `[eager side, lazy side]`. The shared tree
+ * counts only while no origin has one of its own: otherwise it carries single messages, and its sides learn of each
+ * other by the next.
+ */
 export function asymmetricLinks(mesh: VirtualMesh, topic: string): [string, string][] {
   const pairs: [string, string][] = [];
   for (const { name, core } of mesh.peers) {
-    for (const [other, { role }] of core.topics.get(topic)?.roles() ?? []) {
-      const theirs = mesh.peers
-        .find((peer) => peer.name === other)
-        ?.core.topics.get(topic)
-        ?.role(name);
-      if (role === 'eager' && theirs === 'lazy') pairs.push([name, other]);
+    const links = core.topics.get(topic);
+    if (!links) continue;
+    for (const tree of links.originTreeCount > 0 ? links.originTrees() : [links.shared]) {
+      const { origin } = tree.name;
+      for (const [other, { role }] of tree.roles()) {
+        const far = mesh.peers.find((peer) => peer.name === other)?.core.topics.get(topic);
+        const theirs = origin === undefined ? far?.shared : far?.treeOf(origin);
+        if (role === 'eager' && theirs?.role(name) === 'lazy') pairs.push([name, other]);
+      }
     }
   }
   return pairs;

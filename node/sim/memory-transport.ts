@@ -1,3 +1,4 @@
+import { ORIGIN_TREES } from '../pubsub/control-frame.ts';
 import type {
   AgentId,
   LinkEvent,
@@ -67,6 +68,8 @@ export class MemoryTransport implements Transport {
     readonly agentId: AgentId;
     readonly agentPublicKey: Uint8Array;
   };
+  /** What its peers read in its hello. */
+  features: readonly string[] = [ORIGIN_TREES];
   readonly #hub: MemoryHub;
   readonly #links = new Map<PeerId, PeerLink>();
   readonly #generations = new Map<PeerId, number>();
@@ -97,6 +100,7 @@ export class MemoryTransport implements Transport {
       remote: NOWHERE,
       listenAddress: NOWHERE,
       establishedAtMs: 0,
+      features: other.features,
     };
     this.#links.set(other.peerId, link);
     this.#tell({ event: 'Established', link, atUnixMs: 0, reason: null });

@@ -18,6 +18,8 @@ interface VirtualMeshOptions {
   /** One-way latency of each link, drawn once per link from this range. */
   readonly latencyMs: readonly [number, number];
   readonly limits?: PlumTreeLimits;
+  /** Peers that know one tree per topic, as versions before trees per origin. */
+  readonly isOld?: (peer: number) => boolean;
 }
 
 interface Link {
@@ -61,9 +63,10 @@ export class VirtualMesh {
 
   constructor(size: number, graph: Graph, options: VirtualMeshOptions) {
     this.#options = options;
+    const limits = options.limits ?? DEFAULT_PLUMTREE_LIMITS;
     this.peers = Array.from({ length: size }, (_, at) => ({
       name: nameOf(at),
-      core: new PlumTree(options.limits ?? DEFAULT_PLUMTREE_LIMITS),
+      core: new PlumTree({ ...limits, maxTrees: options.isOld?.(at) ? 0 : limits.maxTrees }),
       links: new Map(),
       timerAtMs: Number.POSITIVE_INFINITY,
     }));
@@ -77,8 +80,16 @@ export class VirtualMesh {
     const link = { latencyMs: low + this.#options.random.float() * (high - low), epoch: this.#epoch };
     this.#peer(a).links.set(b, link);
     this.#peer(b).links.set(a, link);
-    this.#act(a, this.#peer(a).core.peerUp(nameOf(b), 2 * link.latencyMs, this.clock.nowMs));
-    this.#act(b, this.#peer(b).core.peerUp(nameOf(a), 2 * link.latencyMs, this.clock.nowMs));
+    const isOld = [a, b].some((peer) => this.#options.isOld?.(peer));
+    const ends = [
+      [a, b],
+      [b, a],
+    ] as const;
+    for (const [near, far] of ends) {
+      const { core } = this.#peer(near);
+      this.#act(near, core.peerUp(nameOf(far), isOld ? 'shared' : 'perOrigin', this.clock.nowMs));
+      core.setRtt(nameOf(far), 2 * link.latencyMs);
+    }
   }
 
   disconnect(a: number, b: number): void {
@@ -97,7 +108,8 @@ export class VirtualMesh {
       copies: 0,
     };
     this.journeys.set(id, journey);
-    const message = { id, topic, hops: 0, bornAtMs: this.clock.nowMs, frame: new Uint8Array(payloadBytes) };
+    const frame = new Uint8Array(payloadBytes);
+    const message = { id, topic, origin: nameOf(from), hops: 0, bornAtMs: this.clock.nowMs, frame };
     this.#act(from, this.#peer(from).core.published(message, this.clock.nowMs));
     return journey;
   }

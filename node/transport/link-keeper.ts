@@ -135,6 +135,7 @@ export class LinkKeeper implements SessionOwner {
       remote,
       listenAddress: isUnspecified(listen.host) ? { host: remote.host, port: listen.port } : listen,
       establishedAtMs: contender.establishedAtMs,
+      features: theirs.features,
     });
     const drainUntilMs = contender.establishedAtMs + this.tuning.drainMs;
     if (admission.kind === 'lost') {

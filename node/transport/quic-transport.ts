@@ -32,6 +32,8 @@ export interface QuicTransportOptions {
   readonly bind: SocketAddress;
   /** Only nodes of the same network id are let in. */
   readonly networkId: string;
+  /** Told to every peer in the hello: what the rooms above can do beyond the first version. */
+  readonly features?: readonly string[];
   readonly tuning?: Partial<TransportTuning>;
 }
 
@@ -247,7 +249,7 @@ export class QuicTransport implements Transport {
       nonce: randomBytes(32),
       listenAddress,
       dialSequence,
-      features: [],
+      features: this.#options.features ?? [],
     };
   }
 }

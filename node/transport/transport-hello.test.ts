@@ -38,6 +38,17 @@ test('two nodes of one network have a link, each with the proven identity of the
   expect(b.transport.connectionIdOf(a.transport.peerId)).toBe(a.transport.connectionIdOf(b.transport.peerId));
 });
 
+test('a link tells what the hello of its peer says that it can do', async () => {
+  await using rig = new TransportRig();
+  const [a, b] = [await rig.node({ features: ['room/one', 'room/two'] }), await rig.node()];
+  const atB = await b.transport.dial(a.address, { signal: signal() });
+  expect(atB.features).toEqual(['room/one', 'room/two']);
+  const atA = await until('the other side', () => a.transport.linkTo(b.transport.peerId), {
+    budgetMs: 2_000,
+  });
+  expect(atA.features).toEqual([]);
+});
+
 test('a node of another network is refused by name at both ends and no link ever shows', async () => {
   await using rig = new TransportRig();
   const [a, b] = [await rig.node({ networkId: 'one' }), await rig.node({ networkId: 'two' })];

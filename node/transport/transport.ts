@@ -22,6 +22,8 @@ export interface PeerLink {
   /** The address that the peer says it listens on, for others to dial. */
   readonly listenAddress: SocketAddress;
   readonly establishedAtMs: number;
+  /** What the peer's hello says it can do beyond the first version; unknown names mean nothing. */
+  readonly features: readonly string[];
 }
 
 export type LinkEventName = 'Established' | 'Replaced' | 'Closing' | 'Closed' | 'ReaderExited';
