@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects. Units run beside the code, several files at once since many of them wait, and without a process for each
-// file: none replaces modules or leaves anything behind. Process-level tests come when the units have left the cores to
-// them, two files at a time; tests of one file that mostly wait start their meshes one after the other (`side-by-side`).
+// Three projects, one after the other. Units run beside the code, several files at once since many of them wait, and without
+// a process for each file: none replaces modules or leaves anything behind. Process-level tests mostly wait for processes to
+// start and to end, three files at a time; those that demand a GO of a mesh under traffic come last, two at a time, for a
+// starved node is rightly called slow. Tests of one file that mostly wait start their meshes one after the other
+// (`side-by-side`).
 export default defineConfig({
   test: {
     projects: [
@@ -18,18 +20,38 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      {
-        test: {
-          name: 'e2e',
-          include: ['e2e/**/*.test.ts'],
-          pool: 'forks',
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-          maxConcurrency: 2,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
+      processLevel({
+        name: 'e2e',
+        include: ['e2e/*.test.ts', 'e2e/kernel/*.test.ts'],
+        maxWorkers: 3,
+        groupOrder: 1,
+      }),
+      processLevel({ name: 'traffic', include: ['e2e/traffic/*.test.ts'], maxWorkers: 2, groupOrder: 2 }),
     ],
   },
 });
+
+function processLevel({
+  name,
+  include,
+  maxWorkers,
+  groupOrder,
+}: {
+  readonly name: string;
+  readonly include: string[];
+  readonly maxWorkers: number;
+  readonly groupOrder: number;
+}) {
+  return {
+    test: {
+      name,
+      include,
+      pool: 'forks' as const,
+      maxWorkers,
+      sequence: { groupOrder },
+      maxConcurrency: 2,
+      testTimeout: 120_000,
+      hookTimeout: 60_000,
+    },
+  };
+}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MeshproofProcess } from './meshproof-process.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
 
 const IS_LONG = process.env.MESHPROOF_LONG === '1';
 const TRIAL_BUDGET_MS = 540_000;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { readProof } from '../proofs/read-proof.ts';
-import { MeshproofProcess } from './meshproof-process.ts';
+import { readProof } from '../../proofs/read-proof.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
 
 it('a run whose commands and results travel over the mesh itself is a GO as well', async () => {
   await using run = await MeshproofProcess.start(

@@ -2,9 +2,9 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readProof } from '../proofs/read-proof.ts';
-import { MeshproofProcess } from './meshproof-process.ts';
-import { meshproof } from './short-command.ts';
+import { readProof } from '../../proofs/read-proof.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
+import { meshproof } from '../short-command.ts';
 
 let run: MeshproofProcess;
 let copies: string;

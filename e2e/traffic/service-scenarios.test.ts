@@ -3,11 +3,11 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureBundle } from '../harness/deploy/bundle.ts';
-import { BUNDLE_FILES } from '../kit/bundle-digest.ts';
-import { until } from '../kit/deadline.ts';
-import { MeshproofProcess } from './meshproof-process.ts';
-import { SideBySide } from './side-by-side.ts';
+import { ensureBundle } from '../../harness/deploy/bundle.ts';
+import { BUNDLE_FILES } from '../../kit/bundle-digest.ts';
+import { until } from '../../kit/deadline.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
+import { SideBySide } from '../side-by-side.ts';
 
 const MESH = ['--local', '3', '--telemetry-secs', '2', '--settle-secs', '10', '--stop-on', 'none'];
 /** A round of telemetry that outlives a moment in which the machine stands still: one that is lost is no GO. */

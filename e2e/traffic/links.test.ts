@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UNTOUCHED } from '../harness/lab/link-agent/link-figures.ts';
-import { loadLinks } from '../harness/lab/links/load-links.ts';
-import type { LocalMesh } from '../harness/lab/local-mesh.ts';
-import { until } from '../kit/deadline.ts';
-import { startLinkedMesh } from './linked-mesh.ts';
+import { UNTOUCHED } from '../../harness/lab/link-agent/link-figures.ts';
+import { loadLinks } from '../../harness/lab/links/load-links.ts';
+import type { LocalMesh } from '../../harness/lab/local-mesh.ts';
+import { until } from '../../kit/deadline.ts';
+import { startLinkedMesh } from '../linked-mesh.ts';
 
 const NAMES = ['nyc', 'sfo', 'helsinki'] as const;
 type Name = (typeof NAMES)[number];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MeshproofProcess } from './meshproof-process.ts';
-import { SideBySide } from './side-by-side.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
+import { SideBySide } from '../side-by-side.ts';
 
 const MESH = ['--local', '3', '--telemetry-secs', '4', '--settle-secs', '10', '--stop-on', 'none'];
 const LEAVE = ['--allow-netem', '--allow-partition', '--allow-pause'];

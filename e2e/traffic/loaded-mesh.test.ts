@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ensureBundle } from '../harness/deploy/bundle.ts';
-import type { MeshHost } from '../harness/fleet/mesh-host.ts';
-import { waitForMesh } from '../harness/fleet/mesh-ready.ts';
-import { UNTOUCHED } from '../harness/lab/link-agent/link-figures.ts';
-import { LocalMesh } from '../harness/lab/local-mesh.ts';
-import { createOperatorKey } from '../harness/matrix/operator-key.ts';
-import { createSigning } from '../kit/create-signing.ts';
-import { until } from '../kit/deadline.ts';
+import { ensureBundle } from '../../harness/deploy/bundle.ts';
+import type { MeshHost } from '../../harness/fleet/mesh-host.ts';
+import { waitForMesh } from '../../harness/fleet/mesh-ready.ts';
+import { UNTOUCHED } from '../../harness/lab/link-agent/link-figures.ts';
+import { LocalMesh } from '../../harness/lab/local-mesh.ts';
+import { createOperatorKey } from '../../harness/matrix/operator-key.ts';
+import { createSigning } from '../../kit/create-signing.ts';
+import { until } from '../../kit/deadline.ts';
 
 // What one bad moment of a peer, or a flood, may cost the others: four real nodes, one of which sits behind 1 Mbit/s.
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MeshHost } from '../harness/fleet/mesh-host.ts';
-import { UNTOUCHED } from '../harness/lab/link-agent/link-figures.ts';
-import type { LinkPlan } from '../harness/lab/links/link-plan.ts';
-import type { LocalMesh } from '../harness/lab/local-mesh.ts';
-import { realClock } from '../kit/clock.ts';
-import { startLinkedMesh } from './linked-mesh.ts';
+import type { MeshHost } from '../../harness/fleet/mesh-host.ts';
+import { UNTOUCHED } from '../../harness/lab/link-agent/link-figures.ts';
+import type { LinkPlan } from '../../harness/lab/links/link-plan.ts';
+import type { LocalMesh } from '../../harness/lab/local-mesh.ts';
+import { realClock } from '../../kit/clock.ts';
+import { startLinkedMesh } from '../linked-mesh.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 /** Honest nodes that are far away by a bad path. */

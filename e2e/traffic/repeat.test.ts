@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MeshproofProcess } from './meshproof-process.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
 
-/** `MESHPROOF_REPEAT=20 npx vitest run --project e2e e2e/repeat.test.ts` is the long form. */
+/** `MESHPROOF_REPEAT=20 npx vitest run e2e/traffic/repeat.test.ts` is the long form. */
 const TIMES = Number(process.env.MESHPROOF_REPEAT ?? '3');
 
 describe('runs in a row', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MeshproofProcess } from './meshproof-process.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
 
 const MESH = ['--local', '4', '--telemetry-secs', '2', '--settle-secs', '10'];
 const PARTITION = [

@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureArtifact } from '../harness/deploy/artifact.ts';
-import { readInventory } from '../harness/fleet/inventory.ts';
-import { SshHost } from '../harness/fleet/ssh-host.ts';
-import { packedOutsidersProgram } from '../harness/outsiders/program-file.ts';
-import { SshOutsiders } from '../harness/outsiders/ssh-outsiders.ts';
-import { VirtualClock } from '../kit/clock.ts';
-import { until } from '../kit/deadline.ts';
-import { DeployLab } from './deploy-lab.ts';
-import { MeshproofProcess } from './meshproof-process.ts';
-import { whyNoLab } from './own-lab.ts';
-import { meshproof } from './short-command.ts';
+import { ensureArtifact } from '../../harness/deploy/artifact.ts';
+import { readInventory } from '../../harness/fleet/inventory.ts';
+import { SshHost } from '../../harness/fleet/ssh-host.ts';
+import { packedOutsidersProgram } from '../../harness/outsiders/program-file.ts';
+import { SshOutsiders } from '../../harness/outsiders/ssh-outsiders.ts';
+import { VirtualClock } from '../../kit/clock.ts';
+import { until } from '../../kit/deadline.ts';
+import { DeployLab } from '../deploy-lab.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
+import { whyNoLab } from '../own-lab.ts';
+import { meshproof } from '../short-command.ts';
 
 const BUDGET_MS = 120_000;
 const { signal } = new AbortController();
