@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../kit/deadline.ts';
-import { plantImpostor } from './impostor.ts';
-import { MeshproofProcess } from './meshproof-process.ts';
-import { inside, makeLabsHome, removeLabsHome, whyNoLab } from './own-lab.ts';
-import { allText, commandLines, secretsOf } from './secret-hunt.ts';
-import { timed } from './short-command.ts';
+import { until } from '../../kit/deadline.ts';
+import { plantImpostor } from '../impostor.ts';
+import { MeshproofProcess } from '../meshproof-process.ts';
+import { inside, makeLabsHome, removeLabsHome, whyNoLab } from '../own-lab.ts';
+import { allText, commandLines, secretsOf } from '../secret-hunt.ts';
+import { timed } from '../short-command.ts';
 
 const HOSTS = ['lab1', 'lab2', 'lab3', 'lab4', 'lab5', 'lab6'];
 const STEP_BUDGET_MS = 200_000;
