@@ -20,6 +20,7 @@ await build({
   entryPoints: {
     cli: join(root, 'harness/cli.ts'),
     'link-agent': join(root, 'harness/lab/link-agent/main.ts'),
+    'link-router': join(root, 'harness/lab/link-router/main.ts'),
     'netns-connect': join(root, 'harness/lab/containers/netns-connect.ts'),
     'signing-worker': join(root, 'kit/signing-worker.ts'),
   },

@@ -101,6 +101,7 @@ async function carryOutOnHosts(
     await confirmNetworkOf(inventory, confirmed, early.signal);
     const { hostsOfRun } = await import('./run-on-hosts.ts'); // and SSH, which a local mesh has no use for
     await using lab = await linksOfLabRun(inventory, early.signal);
+    lab?.onBroken((error) => early.breakOff(error));
     const { 'operator-key': operatorKey, 'upgrade-bundle': upgradeBundle } = flags;
     await using hosts = await hostsOfRun(inventory, { operatorKey, upgradeBundle }, early.signal);
     const exitCode = await executeRun(

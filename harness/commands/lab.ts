@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { onParentGone } from '../../kit/lifeline.ts';
 import type { HostStatus } from '../lab/containers/host-status.ts';
-import { type LabStatus, lowerLab, statusOfLab } from '../lab/containers/lab.ts';
+import { type LabLinksStatus, type LabStatus, lowerLab, statusOfLab } from '../lab/containers/lab.ts';
 import { removeEmptyDir } from '../lab/containers/lab-dir.ts';
 import { runOnHost } from '../lab/containers/lab-exec.ts';
 import { linksOfLab, setLinks } from '../lab/containers/lab-links.ts';
@@ -81,7 +81,7 @@ function downCommand(): CommandModule {
 function statusCommand(exit: Exit): CommandModule {
   return {
     command: 'status',
-    describe: 'how each machine is; exit 0 when all are up, 5 when not',
+    describe: 'how each machine is; exit 0 when all are up and the links stand, 5 when not',
     builder: (yargs) =>
       withDir(yargs).option('json', { type: 'boolean', default: false, describe: 'print it as JSON' }),
     handler: async ({ dir, json }) => {
@@ -117,8 +117,7 @@ function execCommand(exit: Exit): CommandModule {
 function linksCommand(): CommandModule {
   return {
     command: 'links',
-    describe:
-      'show or set how long and how lossy the way between the machines is (needs netem in the kernel)',
+    describe: 'show or set how long and how lossy the way between the machines is',
     builder: (yargs) =>
       withDir(yargs)
         .option('profile', {
@@ -162,14 +161,20 @@ function hostLine(host: LabHost, status: HostStatus, note: string): string {
   return `${host.name.padEnd(7)} ${host.region.padEnd(10)} ${host.address.padEnd(15)} ${status.state}${failed}, sshd ${status.sshd}, ${note}\n`;
 }
 
-function statusTable({ plan, stage, hosts }: LabStatus): string {
+function statusTable({ plan, stage, hosts, links }: LabStatus): string {
   const lines = hosts.map((host) => hostLine(host.host, host, `systemd is process ${host.leaderPid ?? '-'}`));
   const note =
     stage === 'up' ? '' : `; the last \`lab ${stage === 'raising' ? 'up' : 'down'}\` did not finish`;
-  return `lab ${plan.id} in ${plan.dir}${note}\n${lines.join('')}`;
+  return `lab ${plan.id} in ${plan.dir}${note}\n${lines.join('')}${linksLine(links)}`;
 }
 
-function statusDocument({ plan, stage, verdict, hosts }: LabStatus) {
+function linksLine({ name, driver, problem }: LabLinksStatus): string {
+  const how = { bridge: '', netem: ', by netem of the kernel', router: ', by the link router' };
+  const then = problem === null ? how[driver ?? 'bridge'] : `, BROKEN: ${problem}`;
+  return `links: ${name ?? 'none'}${then}\n`;
+}
+
+function statusDocument({ plan, stage, verdict, links, hosts }: LabStatus) {
   return {
     id: plan.id,
     dir: plan.dir,
@@ -177,6 +182,7 @@ function statusDocument({ plan, stage, verdict, hosts }: LabStatus) {
     verdict,
     network_namespace: plan.network,
     inventory: plan.inventoryFile,
+    links,
     hosts: hosts.map(({ host, state, failedUnits, sshd, leaderPid, supervisorPid }) => ({
       name: host.name,
       region: host.region,

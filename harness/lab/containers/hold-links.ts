@@ -1,11 +1,14 @@
 import { codeOf, FaultError, UsageError } from '../../../kit/errors.ts';
 import type { LinkPlan } from '../links/link-plan.ts';
+import { ControlGroups } from './control-groups.ts';
 import { openLab } from './lab.ts';
 import { keepLinks } from './lab-lock.ts';
 import { checkRoot } from './lab-needs.ts';
-import { listNamespaces } from './lab-network.ts';
+import { hasNetwork } from './lab-network.ts';
 import type { LabPlan } from './lab-plan.ts';
-import { checkPorts, hostLinks } from './port-links.ts';
+import { checkLinks } from './link-driver.ts';
+import { hostLinks } from './port-links.ts';
+import { RouterWatch } from './router-watch.ts';
 
 /** Hosts of an inventory that says that they are machines of a lab. */
 export interface LabMembers {
@@ -18,6 +21,8 @@ export interface LabMembers {
 /** The links between them, which nobody changes until it is disposed of; `undefined` where the lab has none. */
 export interface HeldLinks extends AsyncDisposable {
   readonly links: LinkPlan | undefined;
+  /** `listener` is told when what carries them ends. */
+  onBroken(listener: (error: FaultError) => void): void;
 }
 
 /**
@@ -38,16 +43,24 @@ export async function holdLinks(members: LabMembers, signal: AbortSignal): Promi
           `finish; \`lab links --profile ${profile?.name ?? 'none'} --dir ${plan.dir}\` does`,
       );
     }
-    if (!(await listNamespaces(plan.network, signal)).includes(plan.network)) {
+    if (!(await hasNetwork(plan, signal))) {
       throw new FaultError(
         'LAB_OFF',
         `the lab in ${plan.dir} is off: \`lab up --dir ${plan.dir}\` starts it`,
       );
     }
     const links = hostLinks(plan, profile);
-    await checkPorts(plan, links, signal);
+    const { router } = await checkLinks(plan, links, await ControlGroups.find(), signal);
     const ofMembers = linksOfMembers(plan, links, members);
-    return { links: ofMembers, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
+    const watch = router === undefined ? undefined : new RouterWatch(router, plan.routerLog);
+    return {
+      links: ofMembers,
+      onBroken: (listener) => watch?.onBroken(listener),
+      [Symbol.asyncDispose]: async () => {
+        watch?.[Symbol.dispose]();
+        await lock[Symbol.asyncDispose]();
+      },
+    };
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;

@@ -12,6 +12,7 @@ const CONTENTS = [
   'id_ed25519',
   'id_ed25519.pub',
   'links.lock',
+  'links.log',
   'lab.json',
 ] as const;
 /** What it writes first, to put in its place whole. */

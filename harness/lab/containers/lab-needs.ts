@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FaultError, messageOf, UsageError } from '../../../kit/errors.ts';
+import { FaultError, UsageError } from '../../../kit/errors.ts';
 import { checkInotify } from './inotify.ts';
-import { SYSTEM_PATH, systemCommand } from './system-command.ts';
+import { SYSTEM_PATH, whyNot } from './system-command.ts';
 
 /** Program → the Debian and Ubuntu package that brings it. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -98,15 +98,8 @@ async function checkRoom(dir: string, hosts: number): Promise<void> {
 }
 
 async function tryOut(what: string, argv: [string, ...string[]], signal: AbortSignal): Promise<void> {
-  try {
-    await systemCommand(argv, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    const said = error instanceof FaultError ? String(error.details.stderr).trim().replaceAll('\n', ' ') : '';
-    throw new FaultError('LAB_NEEDS', `this machine does not offer ${what}: ${said || messageOf(error)}`, {
-      cause: error,
-    });
-  }
+  const why = await whyNot(argv, signal);
+  if (why !== undefined) throw new FaultError('LAB_NEEDS', `this machine does not offer ${what}: ${why}`);
 }
 
 async function missingPrograms(): Promise<readonly string[]> {

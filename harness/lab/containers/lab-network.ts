@@ -43,6 +43,11 @@ export async function listNamespaces(prefix: string, signal: AbortSignal): Promi
     .filter((name) => name.startsWith(prefix));
 }
 
+/** Whether the lab has its network: it is off where it has none. */
+export async function hasNetwork({ network }: LabPlan, signal: AbortSignal): Promise<boolean> {
+  return (await listNamespaces(network, signal)).includes(network);
+}
+
 /** Makes the namespace with the bridge; none of its interfaces ever exists outside of it. */
 export async function makeBridge(plan: LabPlan, signal: AbortSignal): Promise<void> {
   await systemCommand(['ip', 'netns', 'add', plan.network], { signal });
@@ -57,9 +62,9 @@ export async function connectHost(plan: LabPlan, host: LabHost, signal: AbortSig
 }
 
 /** The names of the cables in the bridge, which are those of hosts; none where there is no bridge. */
-export async function listPorts({ network }: LabPlan, signal: AbortSignal): Promise<readonly string[]> {
-  if (!(await listNamespaces(network, signal)).includes(network)) return [];
-  const shown = await systemCommand(['ip', '-netns', network, '-brief', 'link', 'show'], { signal });
+export async function listPorts(plan: LabPlan, signal: AbortSignal): Promise<readonly string[]> {
+  if (!(await hasNetwork(plan, signal))) return [];
+  const shown = await systemCommand(['ip', '-netns', plan.network, '-brief', 'link', 'show'], { signal });
   return shown.split('\n').flatMap((line) => /^([^@\s]+)@/.exec(line)?.[1] ?? []);
 }
 

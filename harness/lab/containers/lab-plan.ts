@@ -35,6 +35,9 @@ export interface LabPlan {
   readonly gateway: string;
   readonly gateway6: string;
   readonly gatewayMac: string;
+  /** The control group of the process that carries packets between hosts, where the kernel has no netem. */
+  readonly routerGroup: string;
+  readonly routerLog: string;
   readonly stateFile: string;
   readonly inventoryFile: string;
   readonly keyFile: string;
@@ -67,6 +70,8 @@ export function planLab(dir: string, hostCount: number): LabPlan {
     gateway: `${subnet}.1`,
     gateway6: `${subnet6}:1`,
     gatewayMac: macOf(id, 1),
+    routerGroup: `${prefix}links`,
+    routerLog: join(dir, 'links.log'),
     stateFile: join(dir, 'lab.json'),
     inventoryFile: join(dir, 'inventory.toml'),
     keyFile: join(dir, 'id_ed25519'),

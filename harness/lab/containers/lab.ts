@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
-import { FaultError, UsageError } from '../../../kit/errors.ts';
+import { codeOf, FaultError, messageOf, UsageError } from '../../../kit/errors.ts';
 import { ControlGroups } from './control-groups.ts';
 import { type HostStatus, isUp, lookAtHost } from './host-status.ts';
 import { clearCutOffStart, clearLabDir, isNoRoom, realDir } from './lab-dir.ts';
 import { lockLab } from './lab-lock.ts';
 import { checkRoot } from './lab-needs.ts';
+import { hasNetwork } from './lab-network.ts';
 import { type LabHost, type LabPlan, planLab } from './lab-plan.ts';
 import { describeRemains, findRemains } from './lab-remains.ts';
 import { type LabState, readLabState, writeLabState } from './lab-state.ts';
+import { checkLinks, type LinkDriver } from './link-driver.ts';
+import { hostLinks } from './port-links.ts';
 import { takeDown } from './take-down.ts';
 
 export interface LabHostStatus extends HostStatus {
@@ -18,8 +21,19 @@ export interface LabHostStatus extends HostStatus {
 export interface LabStatus {
   readonly plan: LabPlan;
   readonly stage: LabState['stage'];
+  /** `up` when all hosts are, and the links are as they were set. */
   readonly verdict: 'up' | 'not up';
+  readonly links: LabLinksStatus;
   readonly hosts: readonly LabHostStatus[];
+}
+
+/** What was set between the hosts, and whether it stands. */
+export interface LabLinksStatus {
+  readonly name: string | null;
+  /** What makes them; `null` where they are not what was set, or the lab is off. */
+  readonly driver: LinkDriver | null;
+  /** Why they are not what was set. */
+  readonly problem: string | null;
 }
 
 /** The lab in `dir` as it was last written down; `undefined` when there is none. */
@@ -53,7 +67,28 @@ export async function statusOfLab(dir: string, signal: AbortSignal): Promise<Lab
       ...(await lookAtHost(plan, host, groups, signal)),
     })),
   );
-  return { plan, stage: state.stage, verdict: hosts.every(isUp) ? 'up' : 'not up', hosts };
+  const links = await statusOfLinks(plan, state, groups, signal);
+  const verdict = hosts.every(isUp) && links.problem === null ? 'up' : 'not up';
+  return { plan, stage: state.stage, verdict, links, hosts };
+}
+
+async function statusOfLinks(
+  plan: LabPlan,
+  { links: { profile, stage } }: LabState,
+  groups: ControlGroups,
+  signal: AbortSignal,
+): Promise<LabLinksStatus> {
+  const name = profile?.name ?? null;
+  if (!(await hasNetwork(plan, signal))) return { name, driver: null, problem: null };
+  if (stage === 'changing')
+    return { name, driver: null, problem: 'set on some machines only: set them again' };
+  try {
+    const { driver } = await checkLinks(plan, hostLinks(plan, profile), groups, signal);
+    return { name, driver, problem: null };
+  } catch (error) {
+    if (codeOf(error) !== 'LAB_LINKS_DIFFER') throw error;
+    return { name, driver: null, problem: messageOf(error) };
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
-import { FaultError, messageOf } from '../../../kit/errors.ts';
+import { FaultError } from '../../../kit/errors.ts';
 import type { LinkPlan } from '../links/link-plan.ts';
 import { type LinkText, linksFrom } from '../links/load-links.ts';
 import { listPorts } from './lab-network.ts';
 import type { LabHost, LabPlan } from './lab-plan.ts';
 import { linkCommands } from './link-commands.ts';
-import { systemCommand } from './system-command.ts';
+import { systemCommand, whyNot } from './system-command.ts';
 
 const NETEM_TRIAL = `
 tc qdisc add dev lo root handle 1: htb default 0
@@ -53,37 +53,25 @@ export async function shapePorts(
   }
 }
 
-/**
- * Makes sure that the kernel can do what `links` ask for; links that do nothing ask for nothing.
- * @throws FaultError `LAB_NEEDS` naming what it lacks and what to do instead
- */
-export async function checkNetem(
-  plan: LabPlan,
-  links: LinkPlan | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  if (plan.hosts.every((host) => commandsFor(plan, host, links).length === 0)) return;
-  try {
-    await systemCommand(['unshare', '--net', 'sh', '-ec', NETEM_TRIAL], { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    const said = error instanceof FaultError ? String(error.details.stderr).trim() : messageOf(error);
-    throw new FaultError(
-      'LAB_NEEDS',
-      `this kernel cannot shape links: it needs sch_netem, sch_htb and cls_u32 (\`modprobe sch_netem\`, on Ubuntu from ` +
-        `linux-modules-extra; tc says: ${said}); \`run --local N --links\` needs none of them`,
-      { cause: error },
-    );
-  }
+/** Whether `links` change anything between the hosts. */
+export function doNothing(plan: LabPlan, links: LinkPlan | undefined): boolean {
+  return plan.hosts.every((host) => commandsFor(plan, host, links).length === 0);
+}
+
+/** What the kernel lacks to shape links by netem, in the words of tc; `undefined` when it can. */
+export async function whyNoNetem(signal: AbortSignal): Promise<string | undefined> {
+  return await whyNot(['unshare', '--net', 'sh', '-ec', NETEM_TRIAL], signal);
 }
 
 /**
  * Makes sure that the ports bear as many queues as `links` mean: somebody with tc may have been there.
+ * @param name of what was set, for the message
  * @throws FaultError `LAB_LINKS_DIFFER` naming the host, what its port bears and what it should
  */
 export async function checkPorts(
   plan: LabPlan,
   links: LinkPlan | undefined,
+  name: string,
   signal: AbortSignal,
 ): Promise<void> {
   const shown = await systemCommand(['tc', '-netns', plan.network, 'qdisc', 'show'], { signal });
@@ -92,14 +80,17 @@ export async function checkPorts(
     const expected = commandsFor(plan, host, links).filter((line) => line.includes(' netem ')).length;
     const found = queues.get(host.name) ?? 0;
     if (found === expected) continue;
-    const profile = links?.name ?? 'none';
     throw new FaultError(
       'LAB_LINKS_DIFFER',
-      `the way to ${host.name} has ${found} queues of netem: expected ${expected}, as links "${profile}" were set; ` +
-        `\`lab links --profile ${profile} --dir ${plan.dir}\` sets them again`,
+      `the way to ${host.name} has ${found} queues of netem: expected ${expected}, as links "${name}" were set; ${setAgain(plan, name)}`,
       { details: { host: host.name, found, expected } },
     );
   }
+}
+
+/** What to do about links that are not as they were set. */
+export function setAgain({ dir }: LabPlan, profile: string): string {
+  return `\`lab links --profile ${profile} --dir ${dir}\` sets them again`;
 }
 
 /** How many netem queues each interface has, from `tc qdisc show`. */

@@ -15,7 +15,8 @@ import { makeBridge } from './lab-network.ts';
 import { type LabHost, type LabPlan, planLab } from './lab-plan.ts';
 import { LabRecord } from './lab-record.ts';
 import { type LabState, readLabState } from './lab-state.ts';
-import { checkNetem, hostLinks, shapePorts } from './port-links.ts';
+import { applyLinks, chooseDriver, isRouterAmiss } from './link-driver.ts';
+import { hostLinks } from './port-links.ts';
 import { isRunning } from './process-id.ts';
 import { ensureHostKey, startHost } from './start-host.ts';
 import { takeDown } from './take-down.ts';
@@ -67,9 +68,12 @@ async function raiseLocked(dir: string, options: RaiseOptions, signal: AbortSign
   await checkLabNeeds({ dir, hosts: hostCount - running.size }, signal);
   const { profile, stage } = before?.links ?? NO_LINKS;
   const links = hostLinks(plan, profile);
-  await checkNetem(plan, links, signal);
+  const driver = await chooseDriver(plan, links, signal);
   // A host that is started has its links before it can speak; those that run need theirs anew when these are others.
-  const others = stage === 'changing' || (links !== undefined && before?.host_count !== hostCount);
+  const others =
+    stage === 'changing' ||
+    (links !== undefined && before?.host_count !== hostCount) ||
+    (running.size > 0 && (await isRouterAmiss(plan, { links, driver }, groups, signal)));
   const reshape = others && running.size > 0;
   await using _ = reshape ? await lockLinks(dir, { signal }) : undefined;
   if (running.size === 0) {
@@ -87,10 +91,10 @@ async function raiseLocked(dir: string, options: RaiseOptions, signal: AbortSign
   });
   await record.begin();
   if (running.size === 0) await makeBridge(plan, signal);
-  if (reshape) await shapePorts(plan, links, signal);
+  if (running.size === 0 || reshape) await applyLinks(plan, { links, driver }, groups, signal);
 
   const authorizedKey = (await ensureKeyPair(plan.keyFile, 'meshproof-lab', signal)).publicKey;
-  const site = { plan, groups, record, authorizedKey, links };
+  const site = { plan, groups, record, authorizedKey, portLinks: driver === 'netem' ? links : undefined };
   const raised = await startTogether(
     plan.hosts.map((host) => async (hostSignal) => {
       const keys = await ensureHostKey(host, hostSignal);

@@ -22,7 +22,8 @@ export interface LabSite {
   readonly record: LabRecord;
   /** The public key of whom the hosts let in. */
   readonly authorizedKey: string;
-  readonly links: LinkPlan | undefined;
+  /** What netem is to do on their ports. */
+  readonly portLinks: LinkPlan | undefined;
 }
 
 /** The host's own SSH key, made once: its fingerprint is in the inventory, and a host keeps it as a server does. */
@@ -33,7 +34,7 @@ export async function ensureHostKey(host: LabHost, signal: AbortSignal): Promise
 
 /** Makes what a host lacks, its disk, its network, its control groups, and switches it on. */
 export async function startHost(
-  { plan, groups, record, authorizedKey, links }: LabSite,
+  { plan, groups, record, authorizedKey, portLinks }: LabSite,
   host: LabHost,
   keys: HostKeys,
   signal: AbortSignal,
@@ -43,7 +44,7 @@ export async function startHost(
   await writeDisk(host.disk, planDisk(own, notForHosts(plan.dir), listDirectory), signal);
   await rm(join(host.dir, 'scratch'), { recursive: true, force: true });
   await connectHost(plan, host, signal);
-  await shapePort(plan, host, links, signal); // before anything on it can speak
+  await shapePort(plan, host, portLinks, signal); // before anything on it can speak
   await record.noteSupervisor(host.name, await bootHost(host, await groups.make(host.machine)));
 }
 

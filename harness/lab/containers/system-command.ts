@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { FaultError } from '../../../kit/errors.ts';
+import { FaultError, messageOf } from '../../../kit/errors.ts';
 
 interface CommandOptions {
   readonly input?: string;
@@ -36,4 +36,19 @@ export async function systemCommand(
     details: { argv: [...argv], input, stderr: result.stderr.slice(-2_000) },
     cause: result,
   });
+}
+
+/** Tries something out: what a program of the system said when it failed, `undefined` when it did not. */
+export async function whyNot(
+  argv: readonly [string, ...string[]],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    await systemCommand(argv, { signal });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const said = error instanceof FaultError ? String(error.details.stderr).trim().replaceAll('\n', ' ') : '';
+    return said || messageOf(error);
+  }
 }

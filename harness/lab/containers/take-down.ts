@@ -32,10 +32,11 @@ export async function removeMachine(
 }
 
 /**
- * Switches a host off as by pulling its plug: the kernel ends all that ran in it, and nspawn clears up behind itself.
+ * Switches a host off as by pulling its plug: the kernel ends all that ran in it, and nspawn clears up behind itself. What
+ * has no systemd is just ended.
  * @throws FaultError `LAB_LEFTOVERS` when a process outlives SIGKILL
  */
-async function switchOff(machine: string, groups: ControlGroups, signal: AbortSignal): Promise<void> {
+export async function switchOff(machine: string, groups: ControlGroups, signal: AbortSignal): Promise<void> {
   const leader = await findLeader(groups, machine);
   if (leader !== undefined) {
     end(leader);
