@@ -125,7 +125,9 @@ describe.skipIf('reason' in here)(`links between the hosts of a lab${skipped}`, 
         held?.onBroken((error) => {
           told = error;
         });
-        process.kill((await routerPid()) ?? 0, 'SIGKILL');
+        const pid = await routerPid();
+        if (pid === undefined) throw new Error('no link router runs'); // 0 would be this process and its group
+        process.kill(pid, 'SIGKILL');
         const error = await until('the run to be told', () => told, { budgetMs: 20_000 });
         expect(error.code).toBe('LAB_LINKS_GONE');
       }
