@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
 import { FaultError, messageOf } from '../../kit/errors.ts';
@@ -170,10 +172,16 @@ function start(args: readonly string[], stdin: 'ignore' | 'pipe') {
   const [file, ...rest] = resumedWhenOrphaned(process.execPath, args);
   return execa(file, rest, {
     stdio: [stdin, 'pipe', 'pipe', 'pipe'],
-    env: { [LIFELINE_FD]: '3' },
+    env: { [LIFELINE_FD]: '3', ...sharedCodeCache() },
     buffer: false,
     reject: false,
     cleanup: false, // stop() and the lifeline see to it
     detached: true,
   });
+}
+
+/** A child keeps compiled code where this process does, if it does: a program of the mesh then starts in two thirds of the time. */
+function sharedCodeCache(): Record<string, string> {
+  const ofThisNode = getCompileCacheDir(); // a directory of its version and user, in the one that was asked for
+  return ofThisNode === undefined ? {} : { NODE_COMPILE_CACHE: dirname(ofThisNode) };
 }
