@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The version of meshproof that is running. package.json is one level up from here, and from what is built of this. */
 export const VERSION = z

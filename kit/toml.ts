@@ -1,5 +1,5 @@
 import { parse, TomlError } from 'smol-toml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { UsageError } from './errors.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Pool } from 'undici';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type HttpTunnel, httpPool } from '../kit/http-pool.ts';
 import {
   type DirectSendBody,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf, UsageError } from '../kit/errors.ts';
 import { parseToml } from '../kit/toml.ts';
 import { parseAddress } from './api/address.ts';

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { until, withinBudget } from '../kit/deadline.ts';
 import { LIFELINE_FD } from '../kit/lifeline.ts';
 import { NodeClient } from './client.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { until } from '../kit/deadline.ts';
 import { formatAddress } from './api/address.ts';
 import { DOCUMENT_BODIES, DOCUMENT_PATHS, type NodeDocumentName } from './api/schema/documents.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What became of messages: of each directed pair of the matrix, and of a burst at each of its subscribers. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { burstDelivery, pairOutcome, subscriberReport } from './delivery-records.ts';
 import {
   faultApplied,

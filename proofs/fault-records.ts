@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What a fault leaves in the evidence: that it was asked for, that it stood, what was measured on its edges before,

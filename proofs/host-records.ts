@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { observationSchema } from './observation.ts';
 
 /** What the harness writes about machines that it reaches over a connection, beside what their nodes say. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultError, type JsonObject } from '../kit/errors.ts';
 import { sha256Hex } from '../kit/hash.ts';
 import { type EvidenceRecord, type JournalEntry, recordSchema } from './evidence.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What became of an attempt to see something. `absent`: the source answered and had no such thing. `unreadable`: it

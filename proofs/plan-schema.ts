@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { plannedLinksSchema } from './planned-links.ts';
 import { HARMLESS, safetySchema } from './safety-schema.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const plannedFigures = z.strictObject({
   latency_ms: z.number().min(0).describe('one way'),

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Kinds of harm that need the operator's explicit leave. */
 export const HARMS = ['netem', 'partition', 'restart', 'pause'] as const;

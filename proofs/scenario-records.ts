@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What scenarios learn beyond pairs and bursts: single figures under declared names (`scenario-measures.ts`), and how

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { observationSchema } from './observation.ts';
 
 /** What telemetry writes: the rounds on a schedule and around scenarios, and the rounds that did not take place. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { observationSchema } from './observation.ts';
 
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);

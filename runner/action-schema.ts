@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BURST_PAYLOAD_MAX_BYTES } from './burst-payload.ts';
 import { hex64Schema } from './protocol.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf, UsageError } from '../kit/errors.ts';
 import { ML_DSA_65 } from '../kit/signing.ts';
 import { parseToml } from '../kit/toml.ts';

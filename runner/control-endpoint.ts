@@ -1,5 +1,5 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BearerCheck } from '../kit/bearer-token.ts';
 import type { Clock } from '../kit/clock.ts';
 import { endBadHttp } from '../kit/end-bad-http.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What the harness and a runner say to each other, whichever way it travels. Names follow the vocabulary of x0x's mesh

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { until } from '../kit/deadline.ts';
 import type { Signer } from '../kit/signing.ts';
 import { sealCommand } from './command-envelope.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf, UsageError } from '../kit/errors.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { deliveredRatio, SEND_SETTLE_MS } from './delivery.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../kit/errors.ts';
 import { OUTSIDER_KINDS, type OutsiderKind } from './outsiders.ts';
 import { type ScenarioFlag, scenario } from './scenario.ts';

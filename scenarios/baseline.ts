@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SETTLE_FLAG, scenario } from './scenario.ts';
 
 /** Phase A: a direct message over every directed pair, with nothing else going on. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSeen } from '../proofs/observation.ts';
 import { type ScenarioContext, scenario } from './scenario.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../kit/errors.ts';
 import { isSeen } from '../proofs/observation.ts';
 import { type Edge, edgesBetween } from './faults.ts';

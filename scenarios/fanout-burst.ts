@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BURST_MAX_MS, BURST_PUBLISH_SLACK_MS, SETTLE_FLAG, scenario } from './scenario.ts';
 
 /** Every message says whose it is, which one, and whether it is whole: 56 bytes and the name of the burst. */

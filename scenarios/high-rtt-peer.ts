@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PeerView } from '../proofs/scenario-records.ts';
 import { bystanderCoolings, coolingSince, hasCooled } from './cooling-watch.ts';
 import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSeen } from '../proofs/observation.ts';
 import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';
 import { changedLinks, type Looks, lookAtAll, sameProcess } from './looks.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../kit/errors.ts';
 import { deliveredRatio, pairsAmong, SEND_SETTLE_MS } from './delivery.ts';
 import { edgesBetween } from './faults.ts';

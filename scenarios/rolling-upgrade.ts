@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../kit/errors.ts';
 import type { PairOutcome } from '../proofs/evidence.ts';
 import { isSeen } from '../proofs/observation.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Clock } from '../kit/clock.ts';
 import type { Random } from '../kit/random.ts';
 import type { BurstDelivery, EvidenceRecord, PairOutcome } from '../proofs/evidence.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEPLOYED_PATHS, DEPLOYED_UNITS } from '../fleet/deployed-host.ts';
 import type { Host } from '../fleet/host.ts';
 import { deployError } from './problem.ts';

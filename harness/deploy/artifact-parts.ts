@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BUNDLE_FILES } from '../../kit/bundle-digest.ts';
 import { UsageError } from '../../kit/errors.ts';
 import { sha256Hex } from '../../kit/hash.ts';

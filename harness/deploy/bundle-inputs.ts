@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Decide what an import resolves to without being among esbuild's inputs. */
 const RESOLUTION_FILES = ['package.json', 'package-lock.json', 'tsconfig.json'];

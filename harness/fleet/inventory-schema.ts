@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Names become node, file and unit names. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -69,7 +69,7 @@ describe('a program of the mesh', () => {
   it('that was paused still hears that it is to stop', async () => {
     const paused = await child(`process.on('SIGTERM', () => process.exit(0)); ${LISTENS}`);
     await paused.listening(5_000, never);
-    process.kill(paused.pid ?? 0, 'SIGSTOP');
+    process.kill(paused.pid ?? Number.NaN, 'SIGSTOP');
     expect(await paused.stop(5_000)).toMatchObject({ code: 0, signal: null });
   });
 

@@ -73,7 +73,7 @@ const probe = () => agent.ask({ op: 'probe', edge: ['a', 'b'], count: 4, bytes: 
 function sleeper(): number {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
   sleepers.push(child);
-  return child.pid ?? 0;
+  return child.pid ?? Number.NaN;
 }
 const pause = (pid: number, ttl_ms: number) =>
   agent.ask({ op: 'apply', lease: { id: 'pause', ttl_ms, spec: { kind: 'pause', pid } } }, signal());
@@ -160,7 +160,7 @@ describe('the link agent', () => {
   it('that is killed is told as gone, to who waits and to who asks later', async () => {
     await agent.ask({ op: 'profile', links: [{ edge: ['a', 'b'], figures: latency(60_000) }] }, signal());
     const waiting = probe();
-    process.kill(agent.pid ?? 0, 'SIGKILL');
+    process.kill(agent.pid ?? Number.NaN, 'SIGKILL');
     await expect(waiting).rejects.toMatchObject({ code: 'LINK_AGENT_GONE' });
     await expect(probe()).rejects.toMatchObject({ code: 'LINK_AGENT_GONE' });
   });

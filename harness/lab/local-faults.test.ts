@@ -70,7 +70,7 @@ async function start(links: 'direct' | null): Promise<LocalMesh> {
 const lease = (spec: LeaseSpec): Lease => ({ id: `f1.${spec.at}`, spec, ttlMs: 60_000 });
 const pidOf = async ({ faults }: LocalMesh, node: string) => {
   const { pid } = await faults.processState(node, 'node', signal());
-  return pid ?? 0;
+  return pid ?? Number.NaN;
 };
 const stateOf = async ({ faults }: LocalMesh, node: string) =>
   (await faults.processState(node, 'node', signal())).state;
@@ -188,7 +188,7 @@ describe('a local mesh behind a link proxy', () => {
       const running = await start('direct');
       await running.faults.apply(lease({ kind: 'pause', at: 'b', role: 'node' }), signal());
       await stateBecomes(running, 'b', 'paused');
-      process.kill(running.links?.agent.pid ?? 0, 'SIGKILL');
+      process.kill(running.links?.agent.pid ?? Number.NaN, 'SIGKILL');
       await until('the report', () => broken[0], SOON);
       expect(broken).toMatchObject([{ code: 'LINK_AGENT_GONE' }]);
       await stateBecomes(running, 'b', 'running');
@@ -249,7 +249,7 @@ describe.skipIf(process.platform !== 'linux')('a harness that is killed while it
         SOON,
       );
       const others = { agent: [agent], undo };
-      const killed = [child.pid ?? 0, ...alsoKilled.flatMap((which) => others[which])];
+      const killed = [child.pid ?? Number.NaN, ...alsoKilled.flatMap((which) => others[which])];
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
         for (const pid of killed) process.kill(pid, signal);
       await once(child, 'exit');

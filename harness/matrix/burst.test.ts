@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { realClock } from '../../kit/clock.ts';
 import type { publishDetailsSchema } from '../../runner/action-schema.ts';
 import type { BurstPlan } from '../../scenarios/scenario.ts';

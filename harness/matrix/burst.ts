@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { realClock } from '../../kit/clock.ts';
 import { withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';

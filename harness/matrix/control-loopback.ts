@@ -1,5 +1,5 @@
 import type { Pool } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { codeOf, MeshproofError, messageOf } from '../../kit/errors.ts';
 import { type HttpTunnel, httpPool } from '../../kit/http-pool.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultError } from '../../kit/errors.ts';
 import { OUTSIDER_KINDS, type OutsiderKind } from '../../scenarios/outsiders.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { causesOf, codeOf, MeshproofError, messageOf } from '../../kit/errors.ts';
 import type { RecordOf } from '../../proofs/evidence.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-code.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConnectivityDocument } from '../../node/api/schema/connectivity.ts';
 import type { GossipDocument } from '../../node/api/schema/gossip.ts';
 import type { PeerView } from '../../proofs/scenario-records.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { DirectMessage } from '../direct/direct-message.ts';
 import type { DirectMessageEvent, PeerLifecycleEvent, peerEventSchema } from './schema/messages.ts';
 import type { DirectService, LinkService } from './services.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { MeshproofError } from '../../kit/errors.ts';
 import type { GossipMessage } from '../pubsub/subscriptions.ts';
 import type { messageEventSchema } from './schema/messages.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { messageOf } from '../../kit/errors.ts';
 import { NodeError } from './errors.ts';
 import { parseTolerantly } from './tolerant-parse.ts';

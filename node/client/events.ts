@@ -1,5 +1,5 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { badBody, parseBody } from './body.ts';
 
 /** One event: its name and its parsed data. `Events` maps names to data. */

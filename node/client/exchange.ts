@@ -1,5 +1,5 @@
 import type { Dispatcher, Pool } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DeadlineError, withinBudget } from '../../kit/deadline.ts';
 import { codeOf, FaultError, type MeshproofError, messageOf } from '../../kit/errors.ts';
 import { badBody, parseBody } from './body.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /**
  * Parses `body` with a strict schema, letting go of keys that it does not know: a newer node, or the nearest system,

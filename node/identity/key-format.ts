@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ML_DSA_65 } from '../../kit/signing.ts';
 
 const HEX_SEED = new RegExp(`^[0-9a-f]{${ML_DSA_65.seedBytes * 2}}$`);

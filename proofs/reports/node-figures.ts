@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSeen, mapSeen, missing, type Observation, seen } from '../observation.ts';
 import { figureIn, growthOver, type NodeSpan, type NodeView } from './node-span.ts';
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { FaultError, UsageError } from '../../kit/errors.ts';
 import { findCapabilities } from './capabilities.ts';

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeOf, FaultError, messageOf } from '../../kit/errors.ts';
 import { intentFileOf } from './names.ts';
 import { type LeaseKey, leaseSchema } from './protocol.ts';

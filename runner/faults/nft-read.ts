@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultError } from '../../kit/errors.ts';
 import { isOwnTable, leaseOfTable } from './names.ts';
 import type { LeaseKey } from './protocol.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What the fault program of a host understands. One request per line (`serve`) or per run (`faults.js <op>`), one JSON

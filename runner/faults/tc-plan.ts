@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultError } from '../../kit/errors.ts';
 import { NETEM_HANDLE, ROOT_HANDLE, SLOW_BAND } from './names.ts';
 import type { ShapeLease } from './protocol.ts';

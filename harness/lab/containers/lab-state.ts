@@ -1,5 +1,5 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultError, messageOf, UsageError } from '../../../kit/errors.ts';
 import { schemaError } from '../../../kit/toml.ts';
 import type { LabPlan } from './lab-plan.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * How one directed link behaves. Delays are one-way. A rate holds for this pair alone: two peers of a node do not share

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { wireFigures, wireShape } from './link-figures.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { plannedLinksSchema } from '../../../proofs/planned-links.ts';
 
 /** What a link router is started with, as JSON on its standard input. It does not change while it runs. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseToml } from '../../../kit/toml.ts';
 import { figureFields } from '../link-agent/link-figures.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { DirectSendOptions, ProbeResult } from '../../direct/send-options.ts';
 import { RequestError } from '../error-reply.ts';
 import type { EventStreams } from '../event-streams.ts';

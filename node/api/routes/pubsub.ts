@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { RequestError } from '../error-reply.ts';
 import { abortedWhenGone } from '../request-signal.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge, milliseconds, peerHex, unixMs } from './figures.ts';
 
 /** Steps of an acknowledged direct message, at its sender and at its receiver. */

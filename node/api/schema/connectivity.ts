@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge, hex64, hostPort, milliseconds, share } from './figures.ts';
 
 /** One live link. A figure that QUIC cannot tell is null. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64, hex64, milliseconds } from './figures.ts';
 
 /** How a direct message travelled. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge, milliseconds } from './figures.ts';
 
 /** send_total = succeeded + failed + in flight; the path counters add up to succeeded. */

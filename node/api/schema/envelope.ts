@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The life of one process. Counters may be subtracted only between documents that carry the same `boot_id`;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Kinds of figures in the API's bodies. A figure that is not known is `null`, never 0. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, figure, gauge, milliseconds, peerHex, share, unixMs } from './figures.ts';
 
 const stage = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge } from './figures.ts';
 import { dispatcherSchema, recvPumpSchema } from './gossip-receive.ts';
 import { pubsubStagesSchema } from './gossip-stages.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64, counter, gauge, hex64 } from './figures.ts';
 
 const head = {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64, hex64, unixMs } from './figures.ts';
 
 /** Largest payload of one message, before base64: what both gossip and direct messages are bounded by. */

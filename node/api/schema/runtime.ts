@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge, hex64, milliseconds, share } from './figures.ts';
 
 const cryptoPool = z.strictObject({

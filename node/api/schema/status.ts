@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64, figure, gauge, hex64, hostPort, milliseconds, share } from './figures.ts';
 
 /** `GET /health`, open to everyone. `ok` stays true when degraded. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { counter, gauge, hex64, hostPort, milliseconds } from './figures.ts';
 
 const churn = z.strictObject({
