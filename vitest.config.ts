@@ -46,6 +46,7 @@ function processLevel({
     test: {
       name,
       include,
+      globalSetup: './e2e/built-command.ts',
       pool: 'forks' as const,
       maxWorkers,
       sequence: { groupOrder },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ensureBundle } from '../harness/deploy/bundle.ts';
 import type { MeshHost } from '../harness/fleet/mesh-host.ts';
 import { LocalMesh } from '../harness/lab/local-mesh.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { NO_LINKS } from '../harness/lab/containers/lab-links.ts';
 import { planLab } from '../harness/lab/containers/lab-plan.ts';
 import { writeLabState } from '../harness/lab/containers/lab-state.ts';
@@ -47,14 +47,14 @@ describe.skipIf(reason !== undefined)(
       await mkdir(full);
       // The mount, and whatever becomes of it, is in a namespace that ends with the script.
       const script = `mount -t tmpfs -o size=10m tmpfs "$1" && cd "$2" || exit 99
-        dir=$1 node=$3
-        lab() { "$node" bin/meshproof.mjs lab "$@" --dir "$dir" 2>&1; echo "code $?"; }
+        dir=$1 node=$3 meshproof=$4
+        lab() { "$node" "$meshproof" lab "$@" --dir "$dir" 2>&1; echo "code $?"; }
         lab up --hosts 1
         mount -o remount,size=40m "$1"
         lab up --hosts 1
         dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null
         lab up; lab down; ls -A "$1"`;
-      const argv = ['sh', '-c', script, 'sh', full, process.cwd(), process.execPath];
+      const argv = ['sh', '-c', script, 'sh', full, process.cwd(), process.execPath, inject('meshproof')];
       const { stdout } = await run('unshare', ['--mount', ...argv], { timeout: SCRIPT_BUDGET_MS });
       expect(stdout).toMatch(/^meshproof: .* has 10 MiB free: expected 16, .*\[LAB_NEEDS\]\ncode 5\n/);
       expect(stdout).toMatch(/code 0\n(.*\n)*.*\[LAB_DISK\]\ncode 5\nlab in .* removed: .*\ncode 0\nfill\n$/);

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { linksOfLabRun } from '../harness/commands/links-of-run.ts';
 import { readInventory } from '../harness/fleet/inventory.ts';
 import { type LabHostStatus, lowerLab, openLab, statusOfLab } from '../harness/lab/containers/lab.ts';
@@ -152,7 +152,7 @@ describe.skipIf(reason !== undefined)(
       ] as const;
       for (const [when, reached] of stages) {
         const up = spawn(process.execPath, [
-          'bin/meshproof.mjs',
+          inject('meshproof'),
           'lab',
           'up',
           '--hosts',
@@ -251,7 +251,7 @@ describe.skipIf(process.platform !== 'linux')('without root', () => {
     const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
     const failure = await run(
       process.execPath,
-      ['bin/meshproof.mjs', 'lab', 'up', '--dir', '/nonexistent/lab'],
+      [inject('meshproof'), 'lab', 'up', '--dir', '/nonexistent/lab'],
       asNobody,
     ).catch((error: { code: number; stderr: string }) => error);
     expect(failure).toMatchObject({

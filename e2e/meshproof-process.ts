@@ -5,10 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { inject } from 'vitest';
 import type { EventOf, ProgressEvent } from '../harness/progress/progress.ts';
 import { until } from '../kit/deadline.ts';
-
-const ENTRY = join(import.meta.dirname, '../bin/meshproof.mjs');
 
 /** A `meshproof` command as an operator starts it, followed through its `--json` progress. */
 export class MeshproofProcess implements AsyncDisposable {
@@ -45,7 +44,7 @@ export class MeshproofProcess implements AsyncDisposable {
   }
 
   static async startWith(options: SpawnOptions, ...args: readonly string[]): Promise<MeshproofProcess> {
-    return await MeshproofProcess.startCommand([process.execPath, ENTRY, ...args], options);
+    return await MeshproofProcess.startCommand([process.execPath, inject('meshproof'), ...args], options);
   }
 
   /** Any program that comes down to `meshproof`, with all its arguments but those that this follower needs. */

@@ -1,10 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { realClock } from '../kit/clock.ts';
 import { until } from '../kit/deadline.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
+import { meshproof } from './short-command.ts';
 
 const SHORT = ['--local', '3', '--settle-secs', '2', '--telemetry-secs', '2'];
 /** A burst long enough for a test to do harm while it goes on. */
@@ -124,12 +124,6 @@ describe.concurrent('a run in which something was harmed is never a GO', () => {
     expect(judged.verdict).toBe('INCONCLUSIVE');
     expect(judged.reasons.join('\n')).toMatch(/window 2/);
 
-    const recheck = await promisify(execFile)(process.execPath, [
-      'bin/meshproof.mjs',
-      'gate',
-      'check',
-      run.proofDir,
-    ]).catch((error: { code: number }) => error);
-    expect(recheck).toMatchObject({ code: 2 });
+    expect(await meshproof('gate', 'check', run.proofDir)).toMatchObject({ code: 2 });
   });
 });

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { inject } from 'vitest';
 
 const BUDGET_MS = 60_000;
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
@@ -18,7 +19,7 @@ export function timed(budgetMs: number, ...args: readonly string[]): Promise<End
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['bin/meshproof.mjs', ...args],
+      [inject('meshproof'), ...args],
       { timeout: budgetMs, maxBuffer: OUTPUT_MAX_BYTES },
       (error, stdout, stderr) => {
         const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
@@ -36,7 +37,7 @@ export function meshproof(...args: readonly string[]): Promise<Ended> {
 /** Starts a command in a process group of its own, whose id is `pid`; `said` grows with what it prints. */
 export function startMeshproof(...args: readonly string[]) {
   const startMs = performance.now();
-  const child = spawn(process.execPath, ['bin/meshproof.mjs', ...args], {
+  const child = spawn(process.execPath, [inject('meshproof'), ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -48,5 +49,5 @@ export function startMeshproof(...args: readonly string[]) {
   const ended = once(child, 'close').then(
     ([code]): Ended => ({ code: code ?? -1, ...said, tookMs: performance.now() - startMs }),
   );
-  return { pid: child.pid ?? 0, said, ended };
+  return { pid: child.pid ?? Number.NaN, said, ended };
 }

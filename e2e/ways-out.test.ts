@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { ensureBundle } from '../harness/deploy/bundle.ts';
+import { describe, expect, inject, it } from 'vitest';
 import { until } from '../kit/deadline.ts';
 import { readJournal } from '../proofs/read-journal.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
@@ -42,7 +41,7 @@ class Scratch implements AsyncDisposable {
 
   /** Runs a shell line with `$MESHPROOF` and `$PROOF` in it, and gives its exit code and what it wrote. */
   async shell(line: string, proof = this.path('proof')) {
-    const command = `${process.execPath} bin/meshproof.mjs`;
+    const command = `${process.execPath} ${inject('meshproof')}`;
     const child = spawn('bash', ['-c', line], {
       env: { ...process.env, MESHPROOF: command, PROOF: proof, TMPDIR: this.temporary },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -107,8 +106,8 @@ describe.concurrent('a run that is asked to end', () => {
     await using scratch = await Scratch.make();
     await using run = await scratch.start('soak', ...SOAK);
     await run.event('scenario_started');
-    const everyone = [run.child.pid ?? 0, ...run.pids];
-    const group = await inGroupOf(run.child.pid ?? 0, everyone);
+    const everyone = [run.child.pid ?? Number.NaN, ...run.pids];
+    const group = await inGroupOf(run.child.pid ?? Number.NaN, everyone);
     for (const pid of group) process.kill(pid, 'SIGINT');
     await scratch.expectInterrupted(run);
   });
@@ -181,7 +180,6 @@ describe.concurrent('a run whose output nobody takes', () => {
 
 describe.concurrent('a disk that is full in the middle of a run', () => {
   it('is one clear line and exit 5; the journal is whole and says INCONCLUSIVE', async () => {
-    await ensureBundle(); // its files are larger than what this run may write
     await using scratch = await Scratch.make();
     const gate = scratch.path('gate.toml'); // small enough to be written; the journal is not
     await writeFile(gate, SMALL_GATE);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Random } from '../../kit/random.ts';
 import { debianKernel, fetchedKernel, type Kernel, missingForBoot } from './debian-kernel.ts';
 import { type Checked, tryKernel } from './try-kernel.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ensureBundle } from '../../harness/deploy/bundle.ts';
 import { BUNDLE_BANNER } from '../../harness/deploy/bundle-files.ts';
 import { FaultError } from '../../kit/errors.ts';
