@@ -21,7 +21,7 @@ wanted=$1 depth=$2; shift 2
 set +e
 ${CHOOSE_DIGEST}
 tab=$(printf '\\t')
-say() { (IFS=$tab; printf '%s\\n' "$*"); }
+say() { fact=$1; shift; for value; do fact=$fact$tab$value; done; printf '%s\\n' "$fact"; }
 
 say machine "$(uname -s)" "$(uname -m)"
 say boot "$(cat /proc/sys/kernel/random/boot_id)/$(cut -d' ' -f22 /proc/1/stat)"
