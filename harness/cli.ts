@@ -19,7 +19,8 @@ export async function main(args: readonly string[]): Promise<void> {
     .demandCommand(1, 'say what to do; --help lists the commands')
     .strict()
     .parserConfiguration({ 'duplicate-arguments-array': false, 'strip-dashed': false })
-    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    // Whatever is asked for, yargs also composes the help of it; wrapping that costs a quarter of a command's start.
+    .wrap(args.includes('--help') ? Math.min(110, process.stdout.columns ?? 100) : null)
     .epilogue(EPILOGUE)
     .version(VERSION)
     .exitProcess(false)

@@ -7,7 +7,6 @@ import { LocalMesh } from '../lab/local-mesh.ts';
 import { JsonProgress } from '../progress/json-progress.ts';
 import { PlainProgress } from '../progress/plain-progress.ts';
 import type { Progress } from '../progress/progress.ts';
-import { TtyProgress } from '../progress/tty-progress.ts';
 import { checkGateFits } from '../run/check-gate-fits.ts';
 import { checkSafety } from '../run/check-safety.ts';
 import { executeRun } from '../run/execute-run.ts';
@@ -45,7 +44,7 @@ export async function carryOut(
       ? undefined
       : wholeNumber('--base-port', flags['base-port'], 1_024, 65_000);
   const links = await linksOfRun(flags, options);
-  const progress = progressFor(flags.json ? 'json' : 'person');
+  const progress = await progressFor(flags.json ? 'json' : 'person');
   using early = new EarlyEnd(progress);
   const letGo = onParentGone(() => early.end('SIGHUP'));
   try {
@@ -93,7 +92,7 @@ async function carryOutOnHosts(
   inventory: Inventory,
 ): Promise<ExitCode> {
   checkEnvironment(inventory, flags.environment, options);
-  const progress = progressFor(flags.json ? 'json' : 'person');
+  const progress = await progressFor(flags.json ? 'json' : 'person');
   using early = new EarlyEnd(progress);
   const letGo = onParentGone(() => early.end('SIGHUP'));
   try {
@@ -125,8 +124,11 @@ function sound(exitCode: ExitCode, early: EarlyEnd): ExitCode {
   return exitCode;
 }
 
-function progressFor(reader: 'json' | 'person'): Progress {
+async function progressFor(reader: 'json' | 'person'): Promise<Progress> {
   if (reader === 'json') return new JsonProgress(process.stdout);
-  if (process.stdout.isTTY) return new TtyProgress(process.stdout, () => realClock.nowMs());
+  if (process.stdout.isTTY) {
+    const { TtyProgress } = await import('../progress/tty-progress.ts'); // and what it measures and wraps text with
+    return new TtyProgress(process.stdout, () => realClock.nowMs());
+  }
   return new PlainProgress(process.stdout, () => realClock.wallMs());
 }

@@ -71,10 +71,15 @@ for spec in "$@"; do
     case $local in *:"$hex") ;; *) continue ;; esac
     [ "$kind" = tcp ] && [ "$state" != 0A ] && continue
     owners=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\\[$inode\\]" 2>/dev/null | cut -d/ -f3 | sort -u)
-    [ -n "$owners" ] || say port "$kind" "$port"
+    told=
     for pid in $owners; do
-      say port "$kind" "$port" "$pid" "$(cat "/proc/$pid/comm")" "$(sed -n 's,.*/\\([^/]*\\.service\\).*,\\1,p' "/proc/$pid/cgroup" | head -n 1)"
+      owner=$(sed -n 's,.*/\\([^/]*\\.service\\).*,\\1,p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+      name=$(cat "/proc/$pid/comm" 2>/dev/null)
+      [ -e "/proc/$pid/exe" ] || continue # it has ended meanwhile: a short-lived child had the socket of its parent
+      say port "$kind" "$port" "$pid" "$name" "$owner"
+      told=yes
     done
+    [ -n "$told" ] || say port "$kind" "$port"
   done
 done
 

@@ -1,4 +1,4 @@
-import { parseString } from 'fast-csv';
+import { parseString } from '@fast-csv/parse';
 import { describe, expect, it } from 'vitest';
 import type { EvidenceRecord } from '../evidence.ts';
 import { fixtureLinks, fixtureProof, fixtureVerdict } from '../fixture.ts';

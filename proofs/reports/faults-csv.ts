@@ -1,4 +1,4 @@
-import { writeToString } from 'fast-csv';
+import { writeToString } from '@fast-csv/format';
 import { seen } from '../observation.ts';
 import { csvCell } from './cells.ts';
 import type { FaultFacts } from './fault-facts.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseString } from 'fast-csv';
+import { parseString } from '@fast-csv/parse';
 import { describe, expect, it } from 'vitest';
 import { DOCUMENT_NAMES, type Verdict } from '../evidence.ts';
 import { fixtureProof, fixtureVerdict } from '../fixture.ts';

@@ -1,4 +1,4 @@
-import { writeToString } from 'fast-csv';
+import { writeToString } from '@fast-csv/format';
 import { seen } from '../observation.ts';
 import { csvCell } from './cells.ts';
 import { type FigureName, NODE_FIGURES } from './node-figures.ts';

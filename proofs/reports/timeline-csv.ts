@@ -1,4 +1,4 @@
-import { writeToString } from 'fast-csv';
+import { writeToString } from '@fast-csv/format';
 import { isSeen, missing, type Observation, seen } from '../observation.ts';
 import { csvCell, maxFigure, sumFigure } from './cells.ts';
 import type { ContinuousGrowth, ContinuousWindow } from './continuous.ts';
