@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MeshproofProcess } from '../meshproof-process.ts';
 import { SideBySide } from '../side-by-side.ts';
 
-const MESH = ['--local', '3', '--telemetry-secs', '4', '--settle-secs', '10', '--stop-on', 'none'];
+const MESH = ['--local', '3', '--telemetry-secs', '10', '--settle-secs', '10', '--stop-on', 'none'];
 const LEAVE = ['--allow-netem', '--allow-partition', '--allow-pause'];
 /** Of the slowest of them, on a machine that does other things too. */
 const BUDGET_MS = 240_000;

@@ -82,7 +82,7 @@ describe.skipIf(reason !== undefined)(
     const startRun = (...args: readonly string[]) =>
       MeshproofProcess.start(
         'run',
-        ...['--inventory', lab.inventory, '--operator-key', lab.operatorKey, '--telemetry-secs', '2'],
+        ...['--inventory', lab.inventory, '--operator-key', lab.operatorKey, '--telemetry-secs', '10'],
         ...['--scenarios', 'baseline,bad_external_peer', '--settle-secs', '10', '--stop-on', 'none', ...args],
       );
 

@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(
       return ended;
     }
     const startRun = (...args: readonly string[]) =>
-      MeshproofProcess.start('run', ...onHosts, '--telemetry-secs', '2', ...args);
+      MeshproofProcess.start('run', ...onHosts, '--telemetry-secs', '10', ...args);
     const looks = async () => (await Promise.all(HOSTS.map((host) => inside(dir, host, LOOK)))).join('');
 
     const onEach = (script: string) => Promise.all(HOSTS.map((host) => inside(dir, host, script)));
@@ -202,7 +202,7 @@ describe.skipIf(reason !== undefined)(
     }, async () => {
       const before = await running();
       const env = { ...process.env, TMPDIR: own }; // it is not given the time to tidy up
-      const killed = [...onHosts, '--telemetry-secs', '2', ...UPGRADE, 'lab5'];
+      const killed = [...onHosts, ...UPGRADE, 'lab5'];
       await using run = await MeshproofProcess.startWith({ env }, 'run', ...killed);
       await run.event('fault_state', ({ state }) => state === 'applied', STEP_BUDGET_MS);
       run.child.kill('SIGKILL');
@@ -227,7 +227,8 @@ describe.skipIf(reason !== undefined)(
     it('a way that stays lost during the matrix is INCONCLUSIVE, and neither NO-GO nor a lost node', {
       timeout: 240_000,
     }, async () => {
-      await using run = await startRun('--scenarios', 'baseline,fanout_burst', '--stop-on', 'lost-node');
+      const lostSoon = ['--stop-on', 'lost-node', '--telemetry-secs', '2'];
+      await using run = await startRun('--scenarios', 'baseline,fanout_burst', ...lostSoon);
       try {
         await run.event('scenario_started', ({ scenario }) => scenario === 'baseline', STEP_BUDGET_MS);
         await inside(dir, 'lab4', 'systemctl stop ssh.socket ssh.service; kill -9 $(pgrep "^sshd")');

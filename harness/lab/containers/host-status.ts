@@ -36,8 +36,8 @@ export async function lookAtHost(
     doesSshdAnswer(plan, host, signal),
   ]);
   return {
-    state: state || 'starting',
-    failedUnits: failed.split('\n').flatMap((line) => line.split(' ')[0] || []),
+    state: state === undefined ? 'stopping' : state || 'starting',
+    failedUnits: (failed ?? '').split('\n').flatMap((line) => line.split(' ')[0] || []),
     sshd: sshd ? 'answers' : 'silent',
     leaderPid: leader,
   };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { FaultError, UsageError } from '../../../kit/errors.ts';
 import { ControlGroups } from './control-groups.ts';
-import { enterCommand } from './enter-host.ts';
+import { duringVisit, enterCommand } from './enter-host.ts';
 import { findLeader } from './host-leader.ts';
 import { openLab } from './lab.ts';
 import { checkRoot } from './lab-needs.ts';
@@ -33,7 +33,8 @@ export async function runOnHost(dir: string, hostName: string, argv: readonly st
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, pass);
   try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    const [code, signal] = await duringVisit(leader, child, ended);
     return code ?? SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]);
   } finally {
     for (const signal of signals) process.off(signal, pass);
