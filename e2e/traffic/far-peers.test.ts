@@ -5,11 +5,12 @@ import type { LinkPlan } from '../../harness/lab/links/link-plan.ts';
 import type { LocalMesh } from '../../harness/lab/local-mesh.ts';
 import { realClock } from '../../kit/clock.ts';
 import { startLinkedMesh } from '../linked-mesh.ts';
+import { isLongForm } from '../long-form.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 /** Honest nodes that are far away by a bad path. */
 const FAR = ['e', 'f'];
-const WATCH_SECS = process.env.MESHPROOF_LONG === '1' ? 600 : 20;
+const WATCH_SECS = isLongForm ? 600 : 20;
 const PUBLISH_EVERY_MS = 500;
 const START_BUDGET_MS = 90_000;
 /** Both directions of every link that has a far end: half a second there and back. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isLongForm } from '../long-form.ts';
 import { MeshproofProcess } from '../meshproof-process.ts';
 
-const IS_LONG = process.env.MESHPROOF_LONG === '1';
 const TRIAL_BUDGET_MS = 540_000;
 
 async function figuresOf({ proofDir }: MeshproofProcess): Promise<ReadonlyMap<string, number | null>> {
@@ -24,7 +24,7 @@ async function trial(...args: readonly string[]) {
 }
 
 /** The scenarios at the lengths that a launch asks for, on six nodes: with `MESHPROOF_LONG=1`. */
-describe.runIf(IS_LONG)('six nodes at full length', { timeout: TRIAL_BUDGET_MS + 30_000 }, () => {
+describe.runIf(isLongForm)('six nodes at full length', { timeout: TRIAL_BUDGET_MS + 30_000 }, () => {
   it('cool one peer at 1500 ± 200 ms on every observer, and have taken it back 150 s after the heal', async () => {
     const figures = await trial('--scenarios', 'baseline,high_rtt_peer', '--allow-netem');
     expect(figures.get('cooled_by_ratio')).toBe(1);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../kit/deadline.ts';
 import { plantImpostor } from '../impostor.ts';
+import { isLongForm } from '../long-form.ts';
 import { MeshproofProcess } from '../meshproof-process.ts';
 import { inside, makeLabsHome, removeLabsHome, whyNoLab } from '../own-lab.ts';
 import { allText, commandLines, secretsOf } from '../secret-hunt.ts';
@@ -22,10 +23,7 @@ const LOOK = `nft list tables | grep meshproof; tc qdisc show | grep 6d70
 /** The version that each process runs, and all that a deployment left on the disk. */
 const RUNNING = `for unit in meshproof-node meshproof-runner; do readlink /proc/$(systemctl show $unit -p MainPID --value)/exe; done`;
 const DEPLOYMENT = `${RUNNING}; cd /opt/meshproof; ls -A incoming versions releases; readlink current previous; true`;
-const UPGRADE = [
-  ...['--scenarios', 'baseline,rolling_upgrade', '--allow-restart-storm', '--environment', 'lab'],
-  ...['--stop-on', 'none', '--upgrade-nodes'],
-];
+const HARM = ['--allow-partition', '--allow-restart-storm', '--environment', 'lab', '--stop-on', 'none'];
 
 const reason = await whyNoLab();
 
@@ -104,15 +102,25 @@ describe.skipIf(reason !== undefined)(
       expect(await pids()).toBe(before);
     });
 
-    it('harm is felt, gone, and recovered from; no secret is shown meanwhile', {
+    it('harm is felt, gone, and recovered from; upgraded hosts get their own release back; no secret is shown meanwhile', {
       timeout: 300_000,
     }, async () => {
       const secrets = await secretsOf(dir, HOSTS, join(own, 'operator.key'));
       expect(secrets.length).toBe(1 + 1 + HOSTS.length * 4);
+      const before = await deployments();
       await using run = await startRun(
-        ...['--scenarios', 'baseline,partition_recovery,restart_storm', '--restart-count', '2'],
-        ...['--partition-pair', 'lab5,lab6', '--block-secs', '5', '--heal-secs', '30'],
-        ...['--environment', 'lab', '--stop-on', 'none', '--allow-partition', '--allow-restart-storm'],
+        ...['--scenarios', 'baseline,partition_recovery,restart_storm,rolling_upgrade', ...HARM],
+        ...[
+          '--restart-count',
+          '2',
+          '--partition-pair',
+          'lab5,lab6',
+          '--block-secs',
+          '5',
+          '--heal-secs',
+          '30',
+        ],
+        ...['--upgrade-nodes', 'lab5,lab6'],
       );
       const watching = new AbortController();
       const seen = commandLines(watching.signal);
@@ -122,6 +130,10 @@ describe.skipIf(reason !== undefined)(
       }
       await run.event('fault_state', ({ kind, state }) => kind === 'cut' && state === 'bites');
       watching.abort();
+      const journal = await readFile(join(run.proofDir, 'journal.ndjson'), 'utf8');
+      const staged = journal.matchAll(/"type":"upgrade_staged".*?"node":"(\w+)"/g);
+      expect([...staged].map(([, node]) => node)).toEqual(['lab5', 'lab6']);
+      expect(await deployments()).toEqual(before);
       expect(await looks()).toBe('');
       expect((await step('doctor', 'doctor', ...onHosts.slice(0, 2))).code).toBe(0);
 
@@ -151,7 +163,7 @@ describe.skipIf(reason !== undefined)(
       await inside(dir, 'lab6', 'nft add table inet somebody');
       await using run = await startRun(
         ...['--scenarios', 'baseline,partition_recovery', '--partition-pair', 'lab5,lab6'],
-        ...['--block-secs', '60', '--environment', 'lab', '--stop-on', 'none', '--allow-partition'],
+        ...['--block-secs', '60', ...HARM],
       );
       await run.event('fault_state', ({ state }) => state === 'bites', STEP_BUDGET_MS);
       expect(await inside(dir, 'lab6', LOOK)).toMatch(/table inet meshproof_.*\n(.*\n)*.*faults\.js/);
@@ -185,44 +197,47 @@ describe.skipIf(reason !== undefined)(
       await inside(dir, 'lab6', 'nft delete table inet somebody');
     });
 
-    it('nodes are upgraded under traffic, and every host has its own release again afterwards', {
-      timeout: 240_000,
-    }, async () => {
-      const before = await deployments();
-      await using run = await startRun(...UPGRADE, 'lab5,lab6');
-      expect(await run.exit(STEP_BUDGET_MS), run.told()).toBe(0);
-      const journal = await readFile(join(run.proofDir, 'journal.ndjson'), 'utf8');
-      const staged = journal.matchAll(/"type":"upgrade_staged".*?"node":"(\w+)"/g);
-      expect([...staged].map(([, node]) => node)).toEqual(['lab5', 'lab6']);
-      expect(await deployments()).toEqual(before);
-    });
+    it.runIf(isLongForm)(
+      'a harness that is killed in the middle of an upgrade leaves two versions: run refuses them, deploy mends them',
+      {
+        timeout: 240_000,
+      },
+      async () => {
+        const before = await running();
+        const env = { ...process.env, TMPDIR: own }; // it is not given the time to tidy up
+        const killed = [
+          ...onHosts,
+          ...HARM,
+          '--scenarios',
+          'baseline,rolling_upgrade',
+          '--upgrade-nodes',
+          'lab5',
+        ];
+        await using run = await MeshproofProcess.startWith({ env }, 'run', ...killed);
+        await run.event('fault_state', ({ state }) => state === 'applied', STEP_BUDGET_MS);
+        run.child.kill('SIGKILL');
+        const refused = await step('refused', 'run', ...onHosts, '--scenarios', 'baseline');
+        expect(refused.stderr).toMatch(/ on lab1, .* on lab5; "meshproof deploy" .*BUNDLES_DIFFER/);
+        expect(refused.code).toBe(5);
+        expect((await step('deploy', 'deploy', ...onHosts)).code).toBe(0);
+        expect(await running()).toEqual(before);
+      },
+    );
 
-    it('a harness that is killed in the middle of an upgrade leaves two versions: run refuses them, deploy mends them', {
-      timeout: 240_000,
-    }, async () => {
-      const before = await running();
-      const env = { ...process.env, TMPDIR: own }; // it is not given the time to tidy up
-      const killed = [...onHosts, ...UPGRADE, 'lab5'];
-      await using run = await MeshproofProcess.startWith({ env }, 'run', ...killed);
-      await run.event('fault_state', ({ state }) => state === 'applied', STEP_BUDGET_MS);
-      run.child.kill('SIGKILL');
-      const refused = await step('refused', 'run', ...onHosts, '--scenarios', 'baseline');
-      expect(refused.stderr).toMatch(/ on lab1, .* on lab5; "meshproof deploy" .*BUNDLES_DIFFER/);
-      expect(refused.code).toBe(5);
-      expect((await step('deploy', 'deploy', ...onHosts)).code).toBe(0);
-      expect(await running()).toEqual(before);
-    });
-
-    it("a connection that is cut under a run is the control plane's, and the node is never blamed", {
-      timeout: 180_000,
-    }, async () => {
-      const burst = ['--burst-messages', '20', '--burst-delay-ms', '250'];
-      await using run = await startRun('--scenarios', 'baseline,fanout_burst', ...burst);
-      await run.event('scenario_started', ({ scenario }) => scenario === 'fanout_burst', STEP_BUDGET_MS);
-      await inside(dir, 'lab4', 'kill -9 $(pgrep -f "^sshd: .*@" )');
-      expect([0, 2], run.told()).toContain(await run.exit(STEP_BUDGET_MS));
-      expect((await run.event('judged')).reasons.join('\n')).not.toMatch(/NO-GO/);
-    });
+    it.runIf(isLongForm)(
+      "a connection that is cut under a run is the control plane's, and the node is never blamed",
+      {
+        timeout: 180_000,
+      },
+      async () => {
+        const burst = ['--burst-messages', '20', '--burst-delay-ms', '250'];
+        await using run = await startRun('--scenarios', 'baseline,fanout_burst', ...burst);
+        await run.event('scenario_started', ({ scenario }) => scenario === 'fanout_burst', STEP_BUDGET_MS);
+        await inside(dir, 'lab4', 'kill -9 $(pgrep -f "^sshd: .*@" )');
+        expect([0, 2], run.told()).toContain(await run.exit(STEP_BUDGET_MS));
+        expect((await run.event('judged')).reasons.join('\n')).not.toMatch(/NO-GO/);
+      },
+    );
 
     it('a way that stays lost during the matrix is INCONCLUSIVE, and neither NO-GO nor a lost node', {
       timeout: 240_000,

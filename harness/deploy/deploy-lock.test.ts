@@ -29,7 +29,7 @@ const missing = sshdMissing();
 
 describe.skipIf(missing !== null)(
   `the locks of a deployment${missing === null ? '' : ` (skipped: ${missing})`}`,
-  { timeout: 30_000 },
+  { timeout: 30_000, concurrent: true }, // each waits for a lock that it is not to get
   () => {
     it('are held until they are let go', async () => {
       await using sshd = await TestSshd.start({ shims: { flock: FLOCK } });

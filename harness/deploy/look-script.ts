@@ -23,21 +23,26 @@ ${CHOOSE_DIGEST}
 tab=$(printf '\\t')
 say() { fact=$1; shift; for value; do fact=$fact$tab$value; done; printf '%s\\n' "$fact"; }
 
-say machine "$(uname -s)" "$(uname -m)"
-say boot "$(cat /proc/sys/kernel/random/boot_id)/$(cut -d' ' -f22 /proc/1/stat)"
-say init "$(cat /proc/1/comm)" "$(systemctl --version 2>/dev/null | head -n 1)" "$(systemctl is-system-running 2>/dev/null)"
+say machine $(uname -s -m)
+read -r boot_id < /proc/sys/kernel/random/boot_id
+say boot "$boot_id/$(cut -d' ' -f22 /proc/1/stat)"
+read -r init < /proc/1/comm
+say init "$init" "$(systemctl --version 2>/dev/null | head -n 1)" "$(systemctl is-system-running 2>/dev/null)"
 for tool in ${TOOLS}; do command -v "$tool" >/dev/null || say missing_tool "$tool"; done
 for disk in ${versions} ${home} /opt /; do [ -d "$disk" ] && break; done
 df -PB1 "$disk" 2>/dev/null | tail -n 1 | while read -r _ _ _ free _; do say free_bytes "$free"; done
 for path in ${current} ${previous} ${config}; do
   if [ -L "$path" ]; then say link "$path" "$(readlink "$path")"; elif [ -e "$path" ]; then say occupied "$path"; fi
 done
-running=$(basename "$(readlink -f ${current}/program)")
+running=$(readlink -f ${current}/program)
+running=\${running##*/}
 [ -f ${identity} ] && say identity "$(cat ${identity})"
-for release in ${releases}/*/; do
-  [ -d "$release" ] && say release "$(basename "$release")" "$(basename "$(readlink "\${release}program")")" "$(stat -c %Y "$release")"
+for release in ${releases}/*; do
+  [ -d "$release" ] || continue
+  program=$(readlink "$release/program")
+  say release "\${release##*/}" "\${program##*/}" "$(stat -c %Y "$release")"
 done
-for version in ${versions}/*/; do [ -d "$version" ] && say version "$(basename "$version")"; done
+for version in ${versions}/*; do [ -d "$version" ] && say version "\${version##*/}"; done
 
 # What runs is mostly the very file that is looked at below: 127 MB need not be read twice.
 look_at_executable() {

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { type Clock, realClock } from '../../kit/clock.ts';
 import { until } from '../../kit/deadline.ts';
 import { Random } from '../../kit/random.ts';
@@ -11,14 +11,14 @@ import { DirectMessages } from './direct-messages.ts';
 import { LinkProver } from './link-prover.ts';
 import { OPTIONS } from './room-fixture.ts';
 
-/** Direct messages over real transports on the loopback interface, through whatever becomes of their links. */
+/** Direct messages over real transports on the loopback interface, through whatever becomes of their links; side by side, since they mostly wait. */
 
 const log = pino({ level: 'silent' });
 const signal = () => AbortSignal.timeout(120_000);
 const soon = { budgetMs: 30_000, everyMs: 20 };
 
 const stops: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
@@ -71,7 +71,7 @@ async function linkedAtBothEnds(...[a, b]: readonly [RigNode, RigNode]): Promise
   await until('the link at both ends', isLinked, soon);
 }
 
-test('links replaced by simultaneous dials every 200 ms under 20 messages a second: all delivered, none twice', async () => {
+test.concurrent('links replaced by simultaneous dials every 200 ms under 20 messages a second: all delivered, none twice', async () => {
   const rig = newRig();
   const options = { tuning: { drainMs: 500, tickMs: 50 } };
   const [a, b] = [await rig.node(options), await rig.node(options)];
@@ -111,7 +111,7 @@ test('links replaced by simultaneous dials every 200 ms under 20 messages a seco
   expect(Math.min(...replaced)).toBeGreaterThan(5);
 }, 120_000);
 
-test('messages on a link whose path died without a word are delivered by their retry, on one new link', async () => {
+test.concurrent('messages on a link whose path died without a word are delivered by their retry, on one new link', async () => {
   const rig = newRig();
   const [onA, onB] = [new ImpairedSocket(), new ImpairedSocket()];
   const a = await rig.node({}, { createSocket: onA.factory });
@@ -137,7 +137,7 @@ test('messages on a link whose path died without a word are delivered by their r
   expect(a.transport.stats()).toMatchObject({ dialsTotal: 2, closedByReason: { LivenessTimeout: 1 } });
 }, 120_000);
 
-test('a known peer whose link was closed is redialled within the send, however long its back-off', async () => {
+test.concurrent('a known peer whose link was closed is redialled within the send, however long its back-off', async () => {
   const rig = newRig();
   const [a, b] = [await rig.node(), await rig.node()];
   const membership = membershipOf(a, [b]);
@@ -153,7 +153,7 @@ test('a known peer whose link was closed is redialled within the send, however l
   expect(bob.inbox).toEqual(['before', ...rounds.map((round) => `after ${round}`)]);
 }, 120_000);
 
-test.each(['from the opener', 'towards the opener'])(
+test.concurrent.each(['from the opener', 'towards the opener'])(
   'a link that lost all large packets %s is found, closed by name, and redialled when the path works again',
   async (direction) => {
     const rig = newRig();
