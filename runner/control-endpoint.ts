@@ -4,6 +4,7 @@ import { BearerCheck } from '../kit/bearer-token.ts';
 import type { Clock } from '../kit/clock.ts';
 import { endBadHttp } from '../kit/end-bad-http.ts';
 import { FaultError, type JsonObject, messageOf } from '../kit/errors.ts';
+import { NO_HTTP_SCHEMAS } from '../kit/no-http-schemas.ts';
 import type { CommandDesk } from './command-desk.ts';
 import type { RefusalCode } from './command-envelope.ts';
 import { ENVELOPE_MAX_BYTES, type ResultPage } from './protocol.ts';
@@ -66,6 +67,7 @@ export class ControlEndpoint {
     this.#modules = modules;
     const bearer = new BearerCheck(options.token);
     this.#app = fastify({
+      ...NO_HTTP_SCHEMAS,
       bodyLimit: ENVELOPE_MAX_BYTES,
       forceCloseConnections: true,
       requestTimeout: REQUEST_TIMEOUT_MS,

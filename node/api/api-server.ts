@@ -6,6 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { BearerCheck, loadToken } from '../../kit/bearer-token.ts';
 import { endBadHttp } from '../../kit/end-bad-http.ts';
 import { codeOf, FaultError, UsageError } from '../../kit/errors.ts';
+import { NO_HTTP_SCHEMAS } from '../../kit/no-http-schemas.ts';
 import { isLoopback } from '../transport/addresses.ts';
 import type { SocketAddress } from '../transport/transport.ts';
 import { formatAddress } from './address.ts';
@@ -135,6 +136,7 @@ export class ApiServer {
 
   #build(bearer: BearerCheck): FastifyInstance {
     const app = fastify({
+      ...NO_HTTP_SCHEMAS,
       bodyLimit: BODY_LIMIT_BYTES,
       forceCloseConnections: true,
       keepAliveTimeout: KEEP_ALIVE_MS,
