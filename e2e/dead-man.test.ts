@@ -17,7 +17,7 @@ import {
 } from './dead-man/try-trial.ts';
 import { makeLabsHome, removeLabsHome, whyNoLab } from './own-lab.ts';
 
-const COUNT = Number(process.env.MESHPROOF_DEADMAN ?? 15);
+const COUNT = Number(process.env.MESHPROOF_DEADMAN ?? 10);
 const SEED = Number(process.env.MESHPROOF_SEED ?? Random.freshSeed());
 const HOSTS = 6;
 const TRIAL_BUDGET_MS = 30_000;

@@ -5,6 +5,7 @@ import { realClock } from '../kit/clock.ts';
 import { until } from '../kit/deadline.ts';
 import { Random } from '../kit/random.ts';
 import { readJournal } from '../proofs/read-journal.ts';
+import { isLongForm } from './long-form.ts';
 import { isAlive, MeshproofProcess } from './meshproof-process.ts';
 
 const MOMENTS: readonly ProgressEvent['event'][] = [
@@ -20,7 +21,7 @@ const MOMENT_MAX_MS = 6_000;
 
 const seed = Number(process.env.MESHPROOF_TEST_SEED ?? Random.freshSeed());
 const random = new Random(seed);
-const RANDOM_MOMENTS = Array.from({ length: 4 }, () => random.int(0, MOMENT_MAX_MS));
+const RANDOM_MOMENTS = Array.from({ length: isLongForm ? 12 : 2 }, () => random.int(0, MOMENT_MAX_MS));
 
 function soak(): Promise<MeshproofProcess> {
   return MeshproofProcess.start(

@@ -9,6 +9,7 @@ import { SshOutsiders } from '../../harness/outsiders/ssh-outsiders.ts';
 import { VirtualClock } from '../../kit/clock.ts';
 import { until } from '../../kit/deadline.ts';
 import { DeployLab } from '../deploy-lab.ts';
+import { isLongForm } from '../long-form.ts';
 import { MeshproofProcess } from '../meshproof-process.ts';
 import { whyNoLab } from '../own-lab.ts';
 import { meshproof } from '../short-command.ts';
@@ -25,7 +26,7 @@ const mainPid = (unit: string) => `systemctl show -p MainPID --value '${unit}'`;
 
 const reason = await whyNoLab();
 
-describe.skipIf(reason !== undefined)(
+describe.skipIf(reason !== undefined || !isLongForm)(
   `outsiders on a host over SSH${reason ? ` (skipped: ${reason})` : ''}`,
   { timeout: BUDGET_MS + 30_000 },
   () => {
