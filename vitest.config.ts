@@ -1,4 +1,38 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes longest starts first, so that no group of files ends with one that all others wait for. */
+const SLOWEST = [
+  ...['faults/cut-lease', 'sim/gossip', 'node/main', 'ssh-host-lost'],
+  ...[
+    'e2e/deploy',
+    'never-a-wrong-go',
+    'e2e/lab-links',
+    'e2e/package',
+    'e2e/dead-man',
+    'e2e/lab',
+    'ways-out',
+    'harness-killed',
+  ],
+  ...[
+    'traffic/over-ssh',
+    'service-scenarios',
+    'harm-scenarios',
+    'traffic/links',
+    'traffic/faults',
+    'far-peers',
+  ],
+];
+
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = SLOWEST.findIndex((name) => moduleId.endsWith(`${name}.test.ts`));
+      return at === -1 ? SLOWEST.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 // Three projects, one after the other. Units run beside the code, several files at once since many of them wait, and without
 // a process for each file: none replaces modules or leaves anything behind. Process-level tests mostly wait for processes to
@@ -7,6 +41,7 @@ import { defineConfig } from 'vitest/config';
 // (`side-by-side`).
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
