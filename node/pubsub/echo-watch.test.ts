@@ -109,6 +109,17 @@ describe('the echo watch', () => {
     expect(watch.isOwnFault(60_000)).toBe(false);
   });
 
+  it('asks again who was timely before the trouble began, since we may have become slow after that', () => {
+    const watch = watchOf('a', 'b');
+    for (const peer of ['a', 'b']) watch.sent(peer, TOPIC, 0);
+    runUntil(watch, 300);
+    for (const peer of ['a', 'b']) watch.answered(peer, 1, 300);
+    watch.sent('a', TOPIC, 5_000); // and nothing to b, whose last answer is five seconds old
+    expect(runUntil(watch, 7_300)).toContain('7250 ask b 2');
+    runUntil(watch, 8_300);
+    expect(watch.isOwnFault(8_300)).toBe(true);
+  });
+
   it('gives no vote to peers that never answered, however many, and theirs back to those that answer late', () => {
     const mute = Array.from({ length: 50 }, (_, at) => `mute ${at}`);
     const watch = watchOf('slow', 'fine', ...mute);

@@ -143,7 +143,7 @@ export class EchoWatch {
     for (const [peer, watched] of this.#peers) {
       const topics = this.#overdue(watched, nowMs);
       if (topics) outcomes.push({ type: 'timedOut', peer, topics, isSilent: watched.isSilent });
-      if (topics && watched.slowInARow === SUSPECT_AFTER) this.#askTheOthers(nowMs);
+      if (topics && watched.slowInARow === SUSPECT_AFTER) this.#askTheOthers(watched.slowSinceMs, nowMs);
     }
     this.#dueMs = NOT_DUE;
     for (const [peer, watched] of this.#peers) {
@@ -197,9 +197,10 @@ export class EchoWatch {
     return asked.topics;
   }
 
-  #askTheOthers(nowMs: number): void {
+  /** What they answered before the trouble began says nothing of it: we may have become slow since then. */
+  #askTheOthers(troubledSinceMs: number, nowMs: number): void {
     for (const other of this.#peers.values()) {
-      const isFresh = other.verdict !== undefined && nowMs - other.verdict.atMs < VERDICT_KEPT_MS;
+      const isFresh = other.verdict !== undefined && other.verdict.atMs >= troubledSinceMs;
       if (!other.asked && !isFresh) this.#askAt(other, nowMs);
     }
   }
